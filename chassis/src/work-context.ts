@@ -1,0 +1,24 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { TraceContext } from "./trace.ts";
+
+/** What a piece of work carries along without passing it on: a call being served or a message being handled. */
+export interface WorkContext {
+  /** Where the work stands in its trace. Log lines, outgoing calls and outbox rows take it from here. */
+  readonly trace: TraceContext;
+  /** When the caller stops waiting, ms since epoch. Outgoing calls never get more time than is left. */
+  readonly deadlineTime?: number;
+  /** Aborted when the caller has gone. Outgoing calls are cancelled with it. */
+  readonly signal?: AbortSignal;
+}
+
+const storage = new AsyncLocalStorage<WorkContext>();
+
+/** Runs work, and everything it awaits, in context. Returns what work returns and lets its errors through. */
+export function runInContext<T>(context: WorkContext, work: () => T): T {
+  return storage.run(context, work);
+}
+
+/** The context of the work that calls it; undefined outside of any, as in timers of the process itself. */
+export function currentContext(): WorkContext | undefined {
+  return storage.getStore();
+}
