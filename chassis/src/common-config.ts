@@ -1,0 +1,38 @@
+import { integer, oneOf, port, text, url } from "./config.ts";
+import { logLevels } from "./log.ts";
+
+/** Settings that every service has. A service spreads them into its own. */
+export function commonSettings(defaults: { rpcPort: number; httpPort: number }) {
+  return {
+    rpcPort: port("RPC_PORT", "Port for gRPC", defaults.rpcPort),
+    httpPort: port("HTTP_PORT", "Port for Connect, gRPC-Web, health, metrics and keys", defaults.httpPort),
+    bindAddress: text("BIND_ADDRESS", "Address to listen on", { fallback: "127.0.0.1" }),
+    dataDir: text("DATA_DIR", "Folder of the database and other state; must exist and be writable", {
+      fallback: ".data",
+    }),
+    amqpUrl: url("AMQP_URL", "RabbitMQ, with user and password; or AMQP_URL_FILE, a file that holds it", {
+      protocols: ["amqp:", "amqps:"],
+      secret: true,
+      fallback: "amqp://guest:guest@127.0.0.1:5672",
+    }),
+    jwksUrl: text("JWKS_URL", "Where the keys that sign access tokens are fetched; several by comma", {
+      fallback: "http://127.0.0.1:8081/.well-known/jwks.json",
+    }),
+    tokenIssuer: text("TOKEN_ISSUER", "Issuer that access tokens must name", { fallback: "quartet" }),
+    tokenAudience: text("TOKEN_AUDIENCE", "Audience that access tokens must name", { fallback: "quartet" }),
+    logLevel: oneOf("LOG_LEVEL", "Least level to log", logLevels, { fallback: "info" }),
+    grpcServer: oneOf(
+      "GRPC_SERVER",
+      "What serves gRPC: grpc-js through the bridge, or connect-node",
+      ["bridge", "connect"],
+      {
+        fallback: "bridge",
+      },
+    ),
+    shutdownGraceMs: integer("SHUTDOWN_GRACE_MS", "How long calls under way may take when the service stops", {
+      min: 0,
+      max: 60_000,
+      fallback: "5000",
+    }),
+  };
+}

@@ -1,0 +1,34 @@
+import pino from "pino";
+import { currentContext } from "./work-context.ts";
+
+export type Logger = pino.Logger;
+
+/** Levels a service can be set to. */
+export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+/**
+ * Creates the logger of a service: one JSON object a line, with the service's name and, within a call or a message, its
+ * trace and span id. Writes to standard output unless a destination is given.
+ */
+export function createLogger(options: {
+  service: string;
+  level?: (typeof logLevels)[number];
+  destination?: pino.DestinationStream;
+}): Logger {
+  const settings: pino.LoggerOptions = {
+    level: options.level ?? "info",
+    base: { service: options.service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    mixin: () => {
+      const trace = currentContext()?.trace;
+      return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
+    },
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/** A logger that says nothing, for tests. */
+export function silentLogger(): Logger {
+  return pino({ level: "silent" });
+}
