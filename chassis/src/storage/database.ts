@@ -1,0 +1,103 @@
+import BetterSqlite3 from "better-sqlite3";
+import { type BetterSQLite3Database, drizzle } from "./drizzle.ts";
+import {
+  createGroupCommit,
+  type GroupCommitLimits,
+  groupCommitLimits,
+  isBusy,
+  type Synchronous,
+} from "./group-commit.ts";
+
+/** One SQLite file, opened once per process. Reads go through `orm` or `sqlite` directly, writes through `transact`. */
+export interface Database {
+  /** Path of the file, or ":memory:". */
+  readonly file: string;
+  /** The connection, for prepared statements. */
+  readonly sqlite: BetterSqlite3.Database;
+  /** Drizzle over the same connection. */
+  readonly orm: BetterSQLite3Database;
+  /**
+   * Runs a synchronous work in a transaction and resolves with its result after the COMMIT is on disk. Works queued in
+   * the same turn share a transaction, each in a savepoint: one that throws is rolled back alone and its error is
+   * rejected. `alone` keeps neighbours out of the transaction.
+   *
+   * Rejects all of a transaction with unavailable DATABASE_UNAVAILABLE when it could not be committed; with unavailable
+   * DATABASE_BUSY when another process kept writing; with resource_exhausted DATABASE_OVERLOADED when too many wait.
+   */
+  transact<T>(work: () => Synchronous<T>, options?: { readonly alone?: boolean }): Promise<T>;
+  /** Calls the listener after each successful COMMIT of `transact`. It must not throw. */
+  onCommit(listener: () => void): void;
+  /** Finishes the queue, moves the write-ahead log into the file, so that the file alone is a backup, and closes. */
+  close(): Promise<void>;
+}
+
+/** What {@link openDatabase} needs. */
+export interface OpenDatabaseOptions {
+  /** Path of the file, which is created when missing. ":memory:" for tests. */
+  readonly file: string;
+  /** Bounds of the queue of writes, where they differ from the usual ones. */
+  readonly limits?: Partial<GroupCommitLimits>;
+}
+
+// Waiting inside SQLite stops the event loop, so it is short; waiting for another process happens between attempts.
+const busyTimeoutMs = 20;
+const openTimeoutMs = 5_000;
+const openRetryDelayMs = 10;
+
+/** Opens the file with the settings that durability and correctness rest on. Throws when it is no usable database. */
+export function openDatabase(options: OpenDatabaseOptions): Database {
+  const sqlite = new BetterSqlite3(options.file, { timeout: openTimeoutMs });
+  try {
+    prepare(sqlite);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+  const groupCommit = createGroupCommit(sqlite, { ...groupCommitLimits, ...options.limits });
+  let closing: Promise<void> | undefined;
+
+  async function drainAndClose(): Promise<void> {
+    await groupCommit.drain();
+    try {
+      sqlite.pragma("wal_checkpoint(TRUNCATE)");
+    } finally {
+      sqlite.close();
+    }
+  }
+
+  return {
+    file: options.file,
+    sqlite,
+    orm: drizzle(sqlite),
+    transact: groupCommit.transact,
+    onCommit: groupCommit.onCommit,
+    close() {
+      closing ??= drainAndClose();
+      return closing;
+    },
+  };
+}
+
+function prepare(sqlite: BetterSqlite3.Database): void {
+  switchToWriteAheadLog(sqlite);
+  // The default of WAL is NORMAL, which may lose the last commits at a power cut: their events may be published already.
+  sqlite.pragma("synchronous = FULL");
+  sqlite.pragma("foreign_keys = ON");
+  sqlite.pragma("trusted_schema = OFF");
+  sqlite.pragma(`busy_timeout = ${busyTimeoutMs}`);
+}
+
+/** SQLite does not always honour the busy timeout here when two processes open a new file at once. */
+function switchToWriteAheadLog(sqlite: BetterSqlite3.Database): void {
+  const endTime = performance.now() + openTimeoutMs;
+  const pause = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  for (;;) {
+    try {
+      sqlite.pragma("journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= endTime) throw error;
+      Atomics.wait(pause, 0, 0, openRetryDelayMs);
+    }
+  }
+}

@@ -1,0 +1,211 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type BetterSqlite3 from "better-sqlite3";
+import { DomainError } from "../domain-error.ts";
+
+/** Turns the type of a promise into one that no function can have, so that a transaction cannot be asynchronous. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** Bounds of the queue of writes. */
+export interface GroupCommitLimits {
+  /** Works in one transaction. */
+  readonly batchMax: number;
+  /** After how long a transaction is committed though more work waits, so that the event loop stays responsive. */
+  readonly batchTimeMaxMs: number;
+  /** Works waiting; one more is refused with resource_exhausted DATABASE_OVERLOADED. */
+  readonly queueMax: number;
+  /** How long a work waits while another process writes, before unavailable DATABASE_BUSY. */
+  readonly busyWaitMaxMs: number;
+  /** Pause between two attempts to get the write lock from another process. */
+  readonly busyRetryDelayMs: number;
+}
+
+/** The limits in use when none are given. */
+export const groupCommitLimits: GroupCommitLimits = {
+  batchMax: 64,
+  batchTimeMaxMs: 5,
+  queueMax: 10_000,
+  busyWaitMaxMs: 5_000,
+  busyRetryDelayMs: 5,
+};
+
+/** The queue in front of the one connection that writes. */
+export interface GroupCommit {
+  /** See {@link Database.transact}. */
+  transact<T>(work: () => Synchronous<T>, options?: { readonly alone?: boolean }): Promise<T>;
+  /** See {@link Database.onCommit}. */
+  onCommit(listener: () => void): void;
+  /** Refuses new work and resolves when the queue is empty. */
+  drain(): Promise<void>;
+}
+
+interface Entry {
+  readonly work: () => unknown;
+  readonly alone: boolean;
+  readonly queueTime: number;
+  readonly inContext: (run: () => unknown) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Outcome = { readonly entry: Entry; readonly value: unknown } | { readonly entry: Entry; readonly error: unknown };
+
+/** Queues synchronous works for one connection and commits those that wait together in one transaction. */
+export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupCommitLimits): GroupCommit {
+  const statements = {
+    begin: sqlite.prepare("BEGIN IMMEDIATE"),
+    commit: sqlite.prepare("COMMIT"),
+    rollback: sqlite.prepare("ROLLBACK"),
+    savepoint: sqlite.prepare("SAVEPOINT work"),
+    release: sqlite.prepare("RELEASE work"),
+    undo: sqlite.prepare("ROLLBACK TO work"),
+  };
+  const listeners: (() => void)[] = [];
+  const inOwnContext = AsyncLocalStorage.snapshot();
+  let queue: Entry[] = [];
+  let scheduled = false;
+  let drained: (() => void) | undefined;
+  let draining: Promise<void> | undefined;
+
+  function schedule(delayMs?: number): void {
+    scheduled = true;
+    inOwnContext(() => (delayMs === undefined ? setImmediate(flush) : setTimeout(flush, delayMs)));
+  }
+
+  function flush(): void {
+    scheduled = false;
+    try {
+      statements.begin.run();
+    } catch (error) {
+      giveUpWaiting(error);
+      next(isBusy(error) ? limits.busyRetryDelayMs : undefined);
+      return;
+    }
+    runBatch();
+    next();
+  }
+
+  function next(delayMs?: number): void {
+    if (queue.length > 0) schedule(delayMs);
+    else drained?.();
+  }
+
+  /** Busy: only those that have waited too long are refused. Anything else that keeps BEGIN from working hits all. */
+  function giveUpWaiting(error: unknown): void {
+    const waitedTooLong = performance.now() - limits.busyWaitMaxMs;
+    const refused = isBusy(error) ? queue.filter((entry) => entry.queueTime <= waitedTooLong) : queue;
+    queue = queue.filter((entry) => !refused.includes(entry));
+    for (const entry of refused) entry.reject(unavailable(error));
+  }
+
+  function runBatch(): void {
+    const outcomes: Outcome[] = [];
+    const endTime = performance.now() + limits.batchTimeMaxMs;
+    let taken = 0;
+    for (const entry of queue) {
+      if (taken > 0 && (entry.alone || taken >= limits.batchMax || performance.now() >= endTime)) break;
+      taken += 1;
+      outcomes.push(runInSavepoint(entry));
+      // Some errors (disk full, out of memory) make SQLite roll back everything: nobody in this batch is committed.
+      if (!sqlite.inTransaction || entry.alone) break;
+    }
+    queue = queue.slice(taken);
+    settle(outcomes, commit(outcomes));
+  }
+
+  function runInSavepoint(entry: Entry): Outcome {
+    try {
+      statements.savepoint.run();
+      const value = entry.inContext(entry.work);
+      if (isPromise(value)) {
+        value.then(undefined, () => undefined);
+        throw new TypeError("the work of a transaction returned a promise: it must be synchronous");
+      }
+      statements.release.run();
+      return { entry, value };
+    } catch (error) {
+      if (sqlite.inTransaction) {
+        statements.undo.run();
+        statements.release.run();
+      }
+      return { entry, error };
+    }
+  }
+
+  /** Returns why nothing was committed, or undefined. */
+  function commit(outcomes: readonly Outcome[]): unknown {
+    try {
+      if (!sqlite.inTransaction) throw lastError(outcomes) ?? new Error("the transaction was ended by a work");
+      statements.commit.run();
+      return undefined;
+    } catch (error) {
+      if (sqlite.inTransaction) statements.rollback.run();
+      return error;
+    }
+  }
+
+  function settle(outcomes: readonly Outcome[], failure: unknown): void {
+    for (const outcome of outcomes) {
+      if ("error" in outcome) outcome.entry.reject(outcome.error);
+      else if (failure === undefined) outcome.entry.resolve(outcome.value);
+      else outcome.entry.reject(unavailable(failure));
+    }
+    if (failure === undefined) for (const listener of listeners) listener();
+  }
+
+  return {
+    transact<T>(work: () => Synchronous<T>, options: { readonly alone?: boolean } = {}): Promise<T> {
+      if (draining !== undefined) return Promise.reject(closed());
+      if (queue.length >= limits.queueMax) return Promise.reject(overloaded());
+      return new Promise<T>((resolve, reject) => {
+        queue.push({
+          work,
+          alone: options.alone ?? false,
+          queueTime: performance.now(),
+          inContext: AsyncLocalStorage.snapshot(),
+          resolve: resolve as (value: unknown) => void,
+          reject,
+        });
+        if (!scheduled) schedule();
+      });
+    },
+    onCommit(listener) {
+      const inContext = AsyncLocalStorage.snapshot();
+      listeners.push(() => inContext(listener));
+    },
+    drain() {
+      draining ??= new Promise<void>((resolve) => {
+        if (queue.length === 0) resolve();
+        else drained = resolve;
+      });
+      return draining;
+    },
+  };
+}
+
+/** Whether the error says that another connection holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+function lastError(outcomes: readonly Outcome[]): unknown {
+  const last = outcomes.at(-1);
+  return last !== undefined && "error" in last ? last.error : undefined;
+}
+
+function unavailable(cause: unknown): DomainError {
+  return isBusy(cause)
+    ? new DomainError("unavailable", "DATABASE_BUSY", "another process is writing", { cause, retryDelayMs: 1_000 })
+    : new DomainError("unavailable", "DATABASE_UNAVAILABLE", "the change could not be stored", { cause });
+}
+
+function closed(): DomainError {
+  return new DomainError("unavailable", "DATABASE_CLOSED", "the service is stopping");
+}
+
+function overloaded(): DomainError {
+  return new DomainError("resource_exhausted", "DATABASE_OVERLOADED", "too many changes wait", { retryDelayMs: 1_000 });
+}
