@@ -1,0 +1,53 @@
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
+import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
+import { newTrace } from "../../trace.ts";
+import { currentContext, runInContext } from "../../work-context.ts";
+import { policyOf } from "../policy.ts";
+import { wrapStream } from "./response-stream.ts";
+
+/**
+ * Gives every call a deadline: the caller's, but never later than the method's policy allows. It travels in the work
+ * context, and the call's signal is aborted with DEADLINE_EXCEEDED when it passes.
+ */
+export function createDeadlineInterceptor(options: { readonly now: () => number }): Interceptor {
+  return (next) => async (request) => {
+    const timeoutMs = Math.min(policyOf(request.method).deadlineMs, callerTimeoutMs(request.header));
+    const limit = abortAfter(timeoutMs, request.signal);
+    const context = currentContext() ?? { trace: newTrace() };
+    const limited = { ...context, deadlineTime: options.now() + timeoutMs, signal: limit.signal };
+    try {
+      const response = await runInContext(limited, () => next({ ...request, signal: limit.signal }));
+      if (response.stream) {
+        const message = wrapStream(response.message, { step: (step) => runInContext(limited, step), end: limit.end });
+        return { ...response, message };
+      }
+      limit.end();
+      return response;
+    } catch (error) {
+      limit.end();
+      throw error;
+    }
+  };
+}
+
+function callerTimeoutMs(header: Headers): number {
+  const grpc = parseGrpcTimeout(header.get("grpc-timeout"), Number.MAX_SAFE_INTEGER).timeoutMs;
+  const connect = parseConnectTimeout(header.get("connect-timeout-ms"), Number.MAX_SAFE_INTEGER).timeoutMs;
+  return Math.min(grpc ?? Number.POSITIVE_INFINITY, connect ?? Number.POSITIVE_INFINITY);
+}
+
+function abortAfter(timeoutMs: number, gone: AbortSignal) {
+  const controller = new AbortController();
+  const expire = () => controller.abort(new ConnectError("deadline exceeded", Code.DeadlineExceeded));
+  const leave = () => controller.abort(gone.reason);
+  const timer = setTimeout(expire, timeoutMs);
+  if (gone.aborted) leave();
+  else if (timeoutMs <= 0) expire();
+  else gone.addEventListener("abort", leave);
+  const end = (): void => {
+    clearTimeout(timer);
+    gone.removeEventListener("abort", leave);
+  };
+  return { signal: controller.signal, end };
+}
