@@ -1,0 +1,93 @@
+import { DomainError } from "@quartet/chassis/domain-error";
+
+/** An amount in the smallest unit of its currency (ISO 4217). Whole, and small enough to be exact as a number. */
+export interface Money {
+  readonly currency: string;
+  readonly minorUnits: number;
+}
+
+export type ProductState = "active" | "archived";
+
+/** A product with its stock: what can be ordered, what is held for orders, what is sold. Times are ms since the epoch. */
+export interface Product {
+  readonly id: string;
+  readonly displayName: string;
+  readonly description: string;
+  readonly category: string;
+  readonly price: Money;
+  readonly available: number;
+  readonly held: number;
+  readonly sold: number;
+  readonly state: ProductState;
+  /** Rises with every change by an administrator; orders move stock without changing it. */
+  readonly version: number;
+  readonly createTime: number;
+  readonly updateTime: number;
+}
+
+/** A fact about a product, to be published. */
+export interface ProductEvent {
+  readonly type: "productCreated" | "productUpdated";
+  readonly product: Product;
+}
+
+/** What a decision about a product comes to. */
+export interface ProductDecision {
+  readonly next: Product;
+  readonly events: readonly ProductEvent[];
+}
+
+/** Most pieces of one product that can be available. */
+export const availableMax = 1_000_000_000;
+
+/** What an administrator says about a new product. */
+export interface NewProduct {
+  readonly displayName: string;
+  readonly description: string;
+  readonly category: string;
+  readonly price: Money;
+  readonly initialQuantity: number;
+}
+
+/** Creates a product. */
+export function createProduct(input: NewProduct, id: string, now: number): ProductDecision {
+  const { initialQuantity, ...described } = input;
+  const next: Product = {
+    id,
+    ...described,
+    available: initialQuantity,
+    held: 0,
+    sold: 0,
+    state: "active",
+    version: 1,
+    createTime: now,
+    updateTime: now,
+  };
+  return { next, events: [{ type: "productCreated", product: next }] };
+}
+
+/**
+ * Adds pieces to what is available, or with a negative delta takes some away. What is held or sold is never touched.
+ * Throws `failed_precondition` INSUFFICIENT_STOCK or STOCK_LIMIT_EXCEEDED.
+ */
+export function adjustStock(product: Product, quantityDelta: number, now: number): ProductDecision {
+  const available = product.available + quantityDelta;
+  if (available < 0) {
+    throw new DomainError(
+      "failed_precondition",
+      "INSUFFICIENT_STOCK",
+      `products/${product.id} has ${product.available} pieces available, ${-quantityDelta} cannot be taken away`,
+      { metadata: { product: `products/${product.id}`, available: String(product.available) } },
+    );
+  }
+  if (available > availableMax) {
+    throw new DomainError(
+      "failed_precondition",
+      "STOCK_LIMIT_EXCEEDED",
+      `products/${product.id} would have ${available} pieces available, at most ${availableMax} are possible`,
+      { metadata: { product: `products/${product.id}`, limit: String(availableMax) } },
+    );
+  }
+  const next = { ...product, available, version: product.version + 1, updateTime: now };
+  return { next, events: [{ type: "productUpdated", product: next }] };
+}

@@ -1,0 +1,62 @@
+import type { Database } from "@quartet/chassis/storage/database";
+import { eq, type InferSelectModel, inArray, sql } from "@quartet/chassis/storage/drizzle";
+import type { Product } from "../domain/product.ts";
+import type { Products, Reservation } from "../domain/reservation.ts";
+import { products, reservationLines, reservations } from "./schema.ts";
+
+type ProductRow = InferSelectModel<typeof products>;
+
+/** Loads what decisions need. Called inside and outside transactions. */
+export function createProductRows(database: Database) {
+  const { orm } = database;
+  const productById = orm
+    .select()
+    .from(products)
+    .where(eq(products.id, sql.placeholder("id")))
+    .prepare();
+  const reservationById = orm
+    .select()
+    .from(reservations)
+    .where(eq(reservations.orderId, sql.placeholder("orderId")))
+    .prepare();
+  const linesByOrder = orm
+    .select({ productId: reservationLines.productId, quantity: reservationLines.quantity })
+    .from(reservationLines)
+    .where(eq(reservationLines.orderId, sql.placeholder("orderId")))
+    .prepare();
+
+  return {
+    product(id: string): Product | undefined {
+      const row = productById.get({ id });
+      return row === undefined ? undefined : toProduct(row);
+    },
+
+    products(ids: readonly string[]): Products {
+      if (ids.length === 0) return new Map();
+      const rows = orm
+        .select()
+        .from(products)
+        .where(inArray(products.id, [...ids]))
+        .all();
+      return new Map(rows.map((row) => [row.id, toProduct(row)]));
+    },
+
+    reservation(orderId: string): Reservation | undefined {
+      const row = reservationById.get({ orderId });
+      if (row === undefined) return undefined;
+      return { orderId, state: row.state, lines: linesByOrder.all({ orderId }), version: row.version };
+    },
+  };
+}
+
+/** Returns the product in a row. */
+export function toProduct(row: ProductRow): Product {
+  const { currency, priceMinor, ...product } = row;
+  return { ...product, price: { currency, minorUnits: priceMinor } };
+}
+
+/** Returns the row of a product. */
+export function toRow(product: Product): ProductRow {
+  const { price, ...row } = product;
+  return { ...row, currency: price.currency, priceMinor: price.minorUnits };
+}

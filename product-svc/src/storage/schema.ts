@@ -1,0 +1,67 @@
+import { index, integer, primaryKey, sql, sqliteTable, text } from "@quartet/chassis/storage/drizzle";
+
+/** Products with their stock. `available + held + sold` is the sum of the product's adjustments. */
+export const products = sqliteTable(
+  "products",
+  {
+    id: text("id").primaryKey().notNull(),
+    displayName: text("display_name").notNull(),
+    description: text("description").notNull(),
+    category: text("category").notNull(),
+    currency: text("currency").notNull(),
+    priceMinor: integer("price_minor").notNull(),
+    available: integer("available").notNull(),
+    held: integer("held").notNull(),
+    sold: integer("sold").notNull(),
+    state: text("state", { enum: ["active", "archived"] }).notNull(),
+    version: integer("version").notNull(),
+    createTime: integer("create_time").notNull(),
+    updateTime: integer("update_time").notNull(),
+  },
+  (table) => [
+    index("products_active").on(table.id).where(sql`state = 'active'`),
+    index("products_active_by_category").on(table.category, table.id).where(sql`state = 'active'`),
+  ],
+);
+
+/** Every change of stock by an administrator, the first stock included. */
+export const stockAdjustments = sqliteTable(
+  "stock_adjustments",
+  {
+    seq: integer("seq").primaryKey({ autoIncrement: true }),
+    productId: text("product_id")
+      .notNull()
+      .references(() => products.id),
+    quantityDelta: integer("quantity_delta").notNull(),
+    reason: text("reason").notNull(),
+    createTime: integer("create_time").notNull(),
+  },
+  (table) => [index("stock_adjustments_by_product").on(table.productId)],
+);
+
+/** The stock of each order that was ever heard of. */
+export const reservations = sqliteTable("reservations", {
+  orderId: text("order_id").primaryKey().notNull(),
+  state: text("state", { enum: ["held", "rejected", "sold", "released"] }).notNull(),
+  version: integer("version").notNull(),
+  createTime: integer("create_time").notNull(),
+  updateTime: integer("update_time").notNull(),
+});
+
+/** What is held for an order, or was sold to it. */
+export const reservationLines = sqliteTable(
+  "reservation_lines",
+  {
+    orderId: text("order_id")
+      .notNull()
+      .references(() => reservations.orderId),
+    productId: text("product_id")
+      .notNull()
+      .references(() => products.id),
+    quantity: integer("quantity").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.orderId, table.productId] }),
+    index("reservation_lines_by_product").on(table.productId),
+  ],
+);
