@@ -1,0 +1,57 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { CommonConfig } from "./common-config.ts";
+import { newId as newUuid } from "./ids.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { createPageTokens, type PageTokens } from "./page-token.ts";
+import { type Database, openDatabase } from "./storage/database.ts";
+import { chassisMigrations, type MigrationSource, migrate } from "./storage/migrate.ts";
+import { secretOf } from "./storage/secrets.ts";
+import { createUnitOfWork, type UnitOfWork } from "./storage/unit-of-work.ts";
+
+/** What a service builds its own parts on. */
+export interface ServiceCore {
+  /** Name of the service, as its folder: it names its queue, its metrics and its log lines. */
+  readonly name: string;
+  readonly config: CommonConfig;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly database: Database;
+  readonly unitOfWork: UnitOfWork;
+  readonly pageTokens: PageTokens;
+}
+
+/** Opens a service's database, brings it up to date, and makes what every service needs of time, ids, logs and metrics. */
+export async function openServiceCore(options: {
+  name: string;
+  config: CommonConfig;
+  migrations: MigrationSource;
+  now?: () => number;
+  newId?: () => string;
+  log?: Logger;
+}): Promise<ServiceCore> {
+  const { name, config, now = Date.now, newId = newUuid } = options;
+  const log = options.log ?? createLogger({ service: name, level: config.logLevel });
+  mkdirSync(config.dataDir, { recursive: true });
+  const database = openDatabase({ file: join(config.dataDir, `${name}.sqlite`) });
+  try {
+    await migrate(database, [chassisMigrations, options.migrations]);
+    return {
+      name,
+      config,
+      log,
+      metrics: createMetrics({ service: name, processMetrics: true }),
+      now,
+      newId,
+      database,
+      unitOfWork: createUnitOfWork({ database, now }),
+      pageTokens: createPageTokens({ key: secretOf(database, "page_token") }),
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
