@@ -8,13 +8,14 @@ const driver = require("drizzle-orm/better-sqlite3") as typeof import("drizzle-o
 
 export type { InferInsertModel, InferSelectModel, SQL } from "drizzle-orm";
 export type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
-export type { AnySQLiteColumn, AnySQLiteTable, SQLiteTable } from "drizzle-orm/sqlite-core";
+export type { AnySQLiteColumn, AnySQLiteTable } from "drizzle-orm/sqlite-core";
 
 /** Wraps a better-sqlite3 connection: `drizzle(connection)`. */
 export const drizzle = driver.drizzle;
 
 /** What a schema is written with. Types, defaults and checks of the database itself come from the migrations. */
 export const {
+  SQLiteTable,
   sqliteTable,
   integer,
   text,
@@ -62,4 +63,5 @@ export const {
   max,
   getTableColumns,
   getTableName,
+  is,
 } = core;

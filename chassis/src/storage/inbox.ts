@@ -1,0 +1,182 @@
+import type { Database } from "./database.ts";
+import type { IncomingMessage } from "./messages.ts";
+
+/** Where a message stands: `started` is still the broker's, `waiting` is only here, `parked` waits for a person. */
+export type InboxState = "started" | "waiting" | "parked" | "done";
+
+/** A message to try again. */
+export interface DueMessage {
+  /** As it was first received, marked as redelivered. */
+  readonly message: IncomingMessage;
+  /** How often its handler has failed. */
+  readonly attempts: number;
+}
+
+/** A message that nobody tries any more. */
+export interface ParkedMessage extends DueMessage {
+  readonly cause: string;
+  /** When it was parked, ms since the epoch. */
+  readonly parkTime: number;
+}
+
+/** What became of messages. The claim of a message that succeeds belongs to the unit of work, not here. */
+export interface Inbox {
+  /**
+   * Records that a redelivered message is about to run and resolves after the commit with its state and with how often
+   * it was started without being finished, this time included: a message that kills the process is found out by it.
+   * Only a `started` message may run: of the others the inbox takes care.
+   */
+  begin(message: IncomingMessage): Promise<{ readonly state: InboxState; readonly starts: number }>;
+  /** The same for a message of {@link Inbox.due}; undefined when it no longer waits. */
+  beginDue(id: string): Promise<number | undefined>;
+  /** How often the handler of a message has failed. */
+  attemptsOf(id: string): number;
+  /** Takes the message over from the broker after a failure; once this resolves it may be acknowledged. */
+  retryLater(message: IncomingMessage, error: string, nextAttemptTime: number): Promise<void>;
+  /** Gives a message up with its cause; once this resolves it may be acknowledged. A finished message stays so. */
+  park(message: IncomingMessage, cause: string): Promise<void>;
+  /** Waiting messages whose time has come, earliest first. */
+  due(now: number, limit: number): readonly DueMessage[];
+  /** When the next waiting message is due, ms since the epoch. */
+  nextDueTime(): number | undefined;
+  /** Parked messages, those parked last first. */
+  parkedList(limit?: number): readonly ParkedMessage[];
+  /** Makes a parked message due with a clean record. False when there is no such parked message. */
+  replay(id: string): Promise<boolean>;
+  /** For metrics. */
+  counts(): { readonly waiting: number; readonly parked: number };
+  /** Takes over up to `limit` messages started before a time which the broker never delivered again. */
+  adoptStarted(beforeTime: number, limit: number): Promise<number>;
+  /** Forgets up to `limit` messages done before a time. Resolves with how many. */
+  cleanUp(beforeTime: number, limit: number): Promise<number>;
+}
+
+interface Row {
+  readonly message_id: string;
+  readonly type: string;
+  readonly aggregate: string;
+  readonly version: number;
+  readonly payload: Buffer;
+  readonly message_time: number;
+  readonly traceparent: string | null;
+  readonly tracestate: string | null;
+  readonly attempts: number;
+  readonly last_error: string | null;
+  readonly finish_time: number | null;
+}
+
+const parkedListMax = 1_000;
+const errorLengthMax = 2_000;
+
+/** The inbox in a migrated database. */
+export function createInbox(options: { readonly database: Database; readonly now: () => number }): Inbox {
+  const { database, now } = options;
+  const statements = prepareStatements(database);
+
+  function save(message: IncomingMessage, state: InboxState, outcome: Partial<Outcome>): void {
+    const { id, type, aggregate, version, payload, time, traceparent = null, tracestate = null } = message;
+    const fields = { id, type, aggregate, version, payload, time, traceparent, tracestate };
+    const none: Outcome = { starts: 0, attempts: 0, error: null, nextAttemptTime: null, finishTime: null };
+    statements.save.run({ ...fields, ...none, ...outcome, state, receiveTime: now() });
+  }
+
+  return {
+    begin(message) {
+      return database.transact(() => {
+        const earlier = statements.stateOf.get(message.id);
+        if (earlier === undefined) save(message, "started", { starts: 1 });
+        else if (earlier.state === "started") statements.start.run(message.id);
+        return { state: earlier?.state ?? "started", starts: (earlier?.starts ?? 0) + 1 };
+      });
+    },
+    beginDue(id) {
+      return database.transact(() => {
+        const earlier = statements.stateOf.get(id);
+        if (earlier?.state !== "waiting") return undefined;
+        statements.start.run(id);
+        return earlier.starts + 1;
+      });
+    },
+    attemptsOf: (id) => statements.stateOf.get(id)?.attempts ?? 0,
+    async retryLater(message, error, nextAttemptTime) {
+      await database.transact(() =>
+        save(message, "waiting", { attempts: 1, error: error.slice(0, errorLengthMax), nextAttemptTime }),
+      );
+    },
+    async park(message, cause) {
+      await database.transact(() =>
+        save(message, "parked", { error: cause.slice(0, errorLengthMax), finishTime: now() }),
+      );
+    },
+    due: (time, limit) => statements.due.all(time, limit).map(toDueMessage),
+    nextDueTime: () => statements.nextDueTime.get() ?? undefined,
+    parkedList: (limit = parkedListMax) =>
+      statements.parked.all(limit).map((row) => ({
+        ...toDueMessage(row),
+        cause: row.last_error ?? "",
+        parkTime: row.finish_time ?? 0,
+      })),
+    replay: (id) => database.transact(() => statements.replay.run(now(), id).changes > 0),
+    counts: () => statements.counts.get() ?? { waiting: 0, parked: 0 },
+    adoptStarted: (beforeTime, limit) =>
+      database.transact(() => statements.adopt.run(now(), beforeTime, limit).changes),
+    cleanUp: (beforeTime, limit) => database.transact(() => statements.cleanUp.run(beforeTime, limit).changes),
+  };
+}
+
+interface Outcome {
+  readonly starts: number;
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly nextAttemptTime: number | null;
+  readonly finishTime: number | null;
+}
+
+function prepareStatements({ sqlite }: Database) {
+  return {
+    stateOf: sqlite.prepare<[string], { state: InboxState; starts: number; attempts: number }>(
+      "SELECT state, starts, attempts FROM inbox WHERE message_id = ?",
+    ),
+    start: sqlite.prepare<[string]>("UPDATE inbox SET starts = starts + 1 WHERE message_id = ?"),
+    save: sqlite.prepare(
+      "INSERT INTO inbox (message_id, type, aggregate, version, payload, message_time, traceparent, tracestate, state, " +
+        "starts, attempts, last_error, next_attempt_time, receive_time, finish_time) VALUES (@id, @type, @aggregate, " +
+        "@version, @payload, @time, @traceparent, @tracestate, @state, @starts, @attempts, @error, @nextAttemptTime, " +
+        "@receiveTime, @finishTime) ON CONFLICT (message_id) DO UPDATE SET state = excluded.state, " +
+        "starts = excluded.starts, attempts = attempts + excluded.attempts, last_error = excluded.last_error, " +
+        "next_attempt_time = excluded.next_attempt_time, finish_time = excluded.finish_time " +
+        "WHERE state IN ('started', 'waiting')",
+    ),
+    due: sqlite.prepare<[number, number], Row>(
+      "SELECT * FROM inbox WHERE state = 'waiting' AND next_attempt_time <= ? ORDER BY next_attempt_time LIMIT ?",
+    ),
+    nextDueTime: sqlite
+      .prepare<[], number | null>("SELECT min(next_attempt_time) FROM inbox WHERE state = 'waiting'")
+      .pluck(),
+    parked: sqlite.prepare<[number], Row>(
+      "SELECT * FROM inbox WHERE state = 'parked' ORDER BY finish_time DESC LIMIT ?",
+    ),
+    replay: sqlite.prepare<[number, string]>(
+      "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
+        "WHERE message_id = ? AND state = 'parked'",
+    ),
+    counts: sqlite.prepare<[], { waiting: number; parked: number }>(
+      "SELECT (SELECT count(*) FROM inbox WHERE state = 'waiting') AS waiting, " +
+        "(SELECT count(*) FROM inbox WHERE state = 'parked') AS parked",
+    ),
+    adopt: sqlite.prepare<[number, number, number]>(
+      "UPDATE inbox SET state = 'waiting', next_attempt_time = ? WHERE message_id IN " +
+        "(SELECT message_id FROM inbox WHERE state = 'started' AND receive_time < ? LIMIT ?)",
+    ),
+    cleanUp: sqlite.prepare<[number, number]>(
+      "DELETE FROM inbox WHERE message_id IN " +
+        "(SELECT message_id FROM inbox WHERE state = 'done' AND finish_time < ? ORDER BY finish_time LIMIT ?)",
+    ),
+  };
+}
+
+function toDueMessage(row: Row): DueMessage {
+  const { message_id: id, type, aggregate, version, payload, message_time: time, attempts } = row;
+  const trace = { traceparent: row.traceparent ?? undefined, tracestate: row.tracestate ?? undefined };
+  return { message: { id, type, aggregate, version, payload, time, ...trace, redelivered: true }, attempts };
+}

@@ -1,0 +1,74 @@
+import BetterSqlite3 from "better-sqlite3";
+import { isBusy } from "./group-commit.ts";
+
+/** Decides which of several processes on one database runs what must run once: relay, timers, clean-up. */
+export interface LeaderLock {
+  /** Whether this process holds the lock. It keeps it until it stops or dies. */
+  readonly isLeader: boolean;
+  /** Calls the listener when this process becomes the leader and when it stops being it. */
+  onChange(listener: (leader: boolean) => void): void;
+  /** Tries for the lock at once and then again and again. Throws when the lock file cannot be opened. */
+  start(): void;
+  /** Stops trying, tells the listeners and frees the lock. */
+  stop(): Promise<void>;
+}
+
+/** What {@link createLeaderLock} needs. */
+export interface LeaderLockOptions {
+  /** The database's file; the lock is on a file beside it. ":memory:" belongs to this process anyway. */
+  readonly file: string;
+  /** Pause between two attempts. */
+  readonly retryIntervalMs?: number;
+}
+
+const defaultRetryIntervalMs = 200;
+
+/**
+ * An exclusive transaction on a side file. The operating system frees the lock when the process dies, however it dies,
+ * so there is no lease to expire and no clock to trust. The side file must not be deleted while anybody runs.
+ */
+export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
+  const lockFile = options.file === ":memory:" ? ":memory:" : `${options.file}.lock`;
+  const retryIntervalMs = options.retryIntervalMs ?? defaultRetryIntervalMs;
+  const listeners: ((leader: boolean) => void)[] = [];
+  let connection: BetterSqlite3.Database | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let leader = false;
+
+  function change(to: boolean): void {
+    leader = to;
+    for (const listener of listeners) listener(to);
+  }
+
+  function attempt(): void {
+    timer = undefined;
+    try {
+      connection?.exec("BEGIN EXCLUSIVE");
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      timer = setTimeout(attempt, retryIntervalMs);
+      return;
+    }
+    change(true);
+  }
+
+  return {
+    get isLeader() {
+      return leader;
+    },
+    onChange(listener) {
+      listeners.push(listener);
+    },
+    start() {
+      if (connection !== undefined) return;
+      connection = new BetterSqlite3(lockFile, { timeout: 0 });
+      attempt();
+    },
+    async stop() {
+      clearTimeout(timer);
+      if (leader) change(false);
+      connection?.close();
+      connection = undefined;
+    },
+  };
+}
