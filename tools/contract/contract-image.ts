@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import {
   createFileRegistry,
   type DescField,
@@ -29,11 +28,6 @@ export interface Contract {
 }
 
 const ownFolder = "shop/";
-
-/** Reads a FileDescriptorSet or a buf image from a file. */
-export async function readContract(file: string): Promise<Contract> {
-  return contractOf(await readFile(file));
-}
 
 /** Reads a FileDescriptorSet or a buf image from its bytes. Throws when imports are missing. */
 export function contractOf(image: Uint8Array): Contract {

@@ -51,8 +51,7 @@ export async function generateContract(options: {
     options.report(`contract: .build/third-party has ${publicContracts.size} public contracts`);
     const output = join(scratch, "output");
     await requireBuf(["generate", "-o", output], root);
-    const image = join(output, "proto", "gen", "contract.binpb");
-    await requireBuf(["build", "--as-file-descriptor-set", "--exclude-source-info", "-o", image], root);
+    await buildImage(root, join(output, "proto", "gen", "contract.binpb"));
     const files = await readFolder(join(output, "proto", "gen"));
     await replaceFolder(generated, files, scratch);
     options.report(`contract: proto/gen has ${files.size - 1} TypeScript files and contract.binpb`);
@@ -60,6 +59,27 @@ export async function generateContract(options: {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/**
+ * The contract below `root` as a FileDescriptorSet with imports, built from the files as they are now. Makes
+ * .build/third-party when it is missing or old, and nothing else. Rejects with buf's words when it does not build.
+ */
+export async function buildContract(root: string): Promise<Uint8Array> {
+  const build = join(root, ".build");
+  await mkdir(build, { recursive: true });
+  const scratch = await mkdtemp(join(build, "image-"));
+  try {
+    await replaceFolder(join(build, "third-party"), await thirdPartyFiles(), scratch);
+    return await buildImage(root, join(scratch, "contract.binpb"));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function buildImage(root: string, file: string): Promise<Uint8Array> {
+  await requireBuf(["build", "--as-file-descriptor-set", "--exclude-source-info", "-o", file], root);
+  return readFile(file);
 }
 
 async function thirdPartyFiles(): Promise<Map<string, Uint8Array>> {
