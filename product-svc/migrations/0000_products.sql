@@ -8,15 +8,15 @@ CREATE TABLE products (
   available INTEGER NOT NULL CHECK (available >= 0),
   held INTEGER NOT NULL CHECK (held >= 0),
   sold INTEGER NOT NULL CHECK (sold >= 0),
-  state TEXT NOT NULL CHECK (state IN ('active', 'archived')),
+  state TEXT NOT NULL CHECK (state IN ('ACTIVE', 'ARCHIVED')),
   version INTEGER NOT NULL CHECK (version > 0),
   create_time INTEGER NOT NULL,
   update_time INTEGER NOT NULL
 ) STRICT;
 
 -- Lists run over active products only, newest first: ids are UUIDs of version 7.
-CREATE INDEX products_active ON products (id) WHERE state = 'active';
-CREATE INDEX products_active_by_category ON products (category, id) WHERE state = 'active';
+CREATE INDEX products_active ON products (id) WHERE state = 'ACTIVE';
+CREATE INDEX products_active_by_category ON products (category, id) WHERE state = 'ACTIVE';
 
 -- Every change of stock by an administrator, the first stock included: for each product the sum of its deltas is
 -- available + held + sold.
@@ -33,7 +33,7 @@ CREATE INDEX stock_adjustments_by_product ON stock_adjustments (product_id);
 -- One row for each order that was ever heard of, for ever: it makes hold, sell and release happen once.
 CREATE TABLE reservations (
   order_id TEXT PRIMARY KEY NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('held', 'rejected', 'sold', 'released')),
+  state TEXT NOT NULL CHECK (state IN ('HELD', 'REJECTED', 'SOLD', 'RELEASED')),
   version INTEGER NOT NULL CHECK (version > 0),
   create_time INTEGER NOT NULL,
   update_time INTEGER NOT NULL

@@ -15,7 +15,7 @@ describe("createProduct", () => {
     };
     const { next, events } = createProduct(input, "cup", 1_000);
     assert.deepEqual(next, aProduct({ description: "", available: 7, createTime: 1_000, updateTime: 1_000 }));
-    assert.deepEqual(events, [{ type: "productCreated", product: next }]);
+    assert.deepEqual(events, [{ kind: "created", product: next }]);
   });
 });
 
@@ -23,7 +23,7 @@ describe("adjustStock", () => {
   it("adds and takes away, and raises the version", () => {
     const { next, events } = adjustStock(aProduct({ available: 3, held: 2 }), -3, 5);
     assert.deepEqual(next, aProduct({ available: 0, held: 2, version: 2, updateTime: 5 }));
-    assert.deepEqual(events, [{ type: "productUpdated", product: next }]);
+    assert.deepEqual(events, [{ kind: "updated", product: next }]);
   });
 
   it("never takes what is held for orders", () => {

@@ -6,7 +6,7 @@ export interface Money {
   readonly minorUnits: number;
 }
 
-export type ProductState = "active" | "archived";
+export type ProductState = "ACTIVE" | "ARCHIVED";
 
 /** A product with its stock: what can be ordered, what is held for orders, what is sold. Times are ms since the epoch. */
 export interface Product {
@@ -27,7 +27,7 @@ export interface Product {
 
 /** A fact about a product, to be published. */
 export interface ProductEvent {
-  readonly type: "productCreated" | "productUpdated";
+  readonly kind: "created" | "updated";
   readonly product: Product;
 }
 
@@ -58,12 +58,12 @@ export function createProduct(input: NewProduct, id: string, now: number): Produ
     available: initialQuantity,
     held: 0,
     sold: 0,
-    state: "active",
+    state: "ACTIVE",
     version: 1,
     createTime: now,
     updateTime: now,
   };
-  return { next, events: [{ type: "productCreated", product: next }] };
+  return { next, events: [{ kind: "created", product: next }] };
 }
 
 /**
@@ -89,5 +89,5 @@ export function adjustStock(product: Product, quantityDelta: number, now: number
     );
   }
   const next = { ...product, available, version: product.version + 1, updateTime: now };
-  return { next, events: [{ type: "productUpdated", product: next }] };
+  return { next, events: [{ kind: "updated", product: next }] };
 }

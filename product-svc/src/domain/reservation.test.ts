@@ -21,12 +21,12 @@ describe("holdStock", () => {
   it("holds all lines of an order", () => {
     const decision = holdStock(undefined, twoCupsOnePot, shelf, 9);
     assert.deepEqual(decision, {
-      next: { orderId: "o1", state: "held", lines: twoCupsOnePot.lines, version: 1 },
+      next: { orderId: "o1", state: "HELD", lines: twoCupsOnePot.lines, version: 1 },
       products: [
         { ...cup, available: 3, held: 2 },
         { ...pot, available: 0, held: 1 },
       ],
-      events: [{ type: "stockReserved", orderId: "o1", version: 1, time: 9 }],
+      events: [{ kind: "reserved", orderId: "o1", version: 1, time: 9 }],
     });
   });
 
@@ -37,20 +37,20 @@ describe("holdStock", () => {
       { productId: "old", quantity: 1 },
       { productId: "gone", quantity: 1 },
     ];
-    const products = productsById(cup, pot, aProduct({ id: "old", state: "archived" }));
+    const products = productsById(cup, pot, aProduct({ id: "old", state: "ARCHIVED" }));
     const decision = holdStock(undefined, { orderId: "o1", lines }, products, 9);
     assert.deepEqual(decision?.products, []);
-    assert.deepEqual(decision?.next, { orderId: "o1", state: "rejected", lines: [], version: 1 });
+    assert.deepEqual(decision?.next, { orderId: "o1", state: "REJECTED", lines: [], version: 1 });
     assert.deepEqual(decision?.events, [
       {
-        type: "stockRejected",
+        kind: "rejected",
         orderId: "o1",
         version: 1,
         time: 9,
         shortages: [
-          { productId: "pot", requested: 2, available: 1, reason: "insufficient_stock" },
-          { productId: "old", requested: 1, available: 10, reason: "product_archived" },
-          { productId: "gone", requested: 1, available: 0, reason: "product_not_found" },
+          { productId: "pot", requested: 2, available: 1, reason: "INSUFFICIENT_STOCK" },
+          { productId: "old", requested: 1, available: 10, reason: "PRODUCT_ARCHIVED" },
+          { productId: "gone", requested: 1, available: 0, reason: "PRODUCT_NOT_FOUND" },
         ],
       },
     ]);
@@ -58,7 +58,7 @@ describe("holdStock", () => {
 
   it("holds nothing for an order that was released before it was placed", () => {
     const tombstone = releaseStock(undefined, "o1", shelf, 1)?.next;
-    assert.equal(tombstone?.state, "released");
+    assert.equal(tombstone?.state, "RELEASED");
     assert.equal(holdStock(tombstone, twoCupsOnePot, shelf, 2), undefined);
   });
 });
@@ -71,14 +71,14 @@ describe("sellStock", () => {
       { ...cup, available: 3, sold: 2 },
       { ...pot, available: 0, sold: 1 },
     ]);
-    assert.deepEqual(sold?.events, [{ type: "stockSold", orderId: "o1", version: 2, time: 2 }]);
+    assert.deepEqual(sold?.events, [{ kind: "sold", orderId: "o1", version: 2, time: 2 }]);
     assert.equal(sellStock(sold?.next, "o1", shelf, 3), undefined);
   });
 
   it("refuses an order that holds nothing, so that it is tried again later", () => {
     const isNotReserved = (error: unknown) => error instanceof DomainError && error.reason === "NOT_RESERVED";
     assert.throws(() => sellStock(undefined, "o1", shelf, 1), isNotReserved);
-    const rejected: Reservation = { orderId: "o1", state: "rejected", lines: [], version: 1 };
+    const rejected: Reservation = { orderId: "o1", state: "REJECTED", lines: [], version: 1 };
     assert.throws(() => sellStock(rejected, "o1", shelf, 1), isNotReserved);
   });
 });
@@ -104,7 +104,7 @@ describe("the stock of orders", () => {
           assert.ok(!released.has(orderId), "a released order changes no more");
           reservations.set(orderId, decision.next);
           for (const product of decision.products) products.set(product.id, product);
-          if (decision.next.state === "released") released.add(orderId);
+          if (decision.next.state === "RELEASED") released.add(orderId);
           assertAddsUp(products, reservations);
         }
       }),
@@ -137,8 +137,8 @@ function assertAddsUp(products: ReadonlyMap<string, Product>, reservations: Read
         .flatMap((reservation) => reservation.lines)
         .filter((line) => line.productId === product.id)
         .reduce((sum, line) => sum + line.quantity, 0);
-    assert.equal(product.held, sumOf("held"));
-    assert.equal(product.sold, sumOf("sold"));
+    assert.equal(product.held, sumOf("HELD"));
+    assert.equal(product.sold, sumOf("SOLD"));
     assert.ok(product.available >= 0);
     assert.equal(product.available + product.held + product.sold, shelf.get(product.id)?.available);
   }

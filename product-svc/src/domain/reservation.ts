@@ -8,10 +8,10 @@ export interface Line {
 }
 
 /**
- * Where the stock of one order stands. `released` is final: nothing later changes it, also when it comes first
+ * Where the stock of one order stands. `RELEASED` is final: nothing later changes it, also when it comes first
  * (a tombstone that keeps a late hold from holding).
  */
-export type ReservationState = "held" | "rejected" | "sold" | "released";
+export type ReservationState = "HELD" | "REJECTED" | "SOLD" | "RELEASED";
 
 /** The stock of one order. An order has at most one reservation, for ever. */
 export interface Reservation {
@@ -27,16 +27,16 @@ export interface Shortage {
   readonly productId: string;
   readonly requested: number;
   readonly available: number;
-  readonly reason: "insufficient_stock" | "product_archived" | "product_not_found";
+  readonly reason: "INSUFFICIENT_STOCK" | "PRODUCT_ARCHIVED" | "PRODUCT_NOT_FOUND";
 }
 
 /** A fact about the stock of an order, to be published. */
 export type StockEvent =
-  | { readonly type: "stockReserved"; readonly orderId: string; readonly version: number; readonly time: number }
-  | { readonly type: "stockSold"; readonly orderId: string; readonly version: number; readonly time: number }
-  | { readonly type: "stockReleased"; readonly orderId: string; readonly version: number; readonly time: number }
+  | { readonly kind: "reserved"; readonly orderId: string; readonly version: number; readonly time: number }
+  | { readonly kind: "sold"; readonly orderId: string; readonly version: number; readonly time: number }
+  | { readonly kind: "released"; readonly orderId: string; readonly version: number; readonly time: number }
   | {
-      readonly type: "stockRejected";
+      readonly kind: "rejected";
       readonly orderId: string;
       readonly version: number;
       readonly time: number;
@@ -66,16 +66,16 @@ export function holdStock(
   const { orderId, lines } = order;
   const shortages = lines.flatMap((line) => shortageOf(line, products.get(line.productId)) ?? []);
   if (shortages.length > 0) {
-    const next: Reservation = { orderId, state: "rejected", lines: [], version: 1 };
-    return { next, products: [], events: [{ type: "stockRejected", orderId, version: 1, time: now, shortages }] };
+    const next: Reservation = { orderId, state: "REJECTED", lines: [], version: 1 };
+    return { next, products: [], events: [{ kind: "rejected", orderId, version: 1, time: now, shortages }] };
   }
   return {
-    next: { orderId, state: "held", lines, version: 1 },
+    next: { orderId, state: "HELD", lines, version: 1 },
     products: move(lines, products, (product, quantity) => ({
       available: product.available - quantity,
       held: product.held + quantity,
     })),
-    events: [{ type: "stockReserved", orderId, version: 1, time: now }],
+    events: [{ kind: "reserved", orderId, version: 1, time: now }],
   };
 }
 
@@ -89,18 +89,18 @@ export function sellStock(
   products: Products,
   now: number,
 ): StockDecision | undefined {
-  if (reservation?.state === "sold" || reservation?.state === "released") return undefined;
-  if (reservation?.state !== "held") {
+  if (reservation?.state === "SOLD" || reservation?.state === "RELEASED") return undefined;
+  if (reservation?.state !== "HELD") {
     throw new DomainError("failed_precondition", "NOT_RESERVED", `orders/${orderId} has no stock to sell`);
   }
   const version = reservation.version + 1;
   return {
-    next: { ...reservation, state: "sold", version },
+    next: { ...reservation, state: "SOLD", version },
     products: move(reservation.lines, products, (product, quantity) => ({
       held: product.held - quantity,
       sold: product.sold + quantity,
     })),
-    events: [{ type: "stockSold", orderId, version, time: now }],
+    events: [{ kind: "sold", orderId, version, time: now }],
   };
 }
 
@@ -114,25 +114,25 @@ export function releaseStock(
   products: Products,
   now: number,
 ): StockDecision | undefined {
-  if (reservation?.state === "released") return undefined;
+  if (reservation?.state === "RELEASED") return undefined;
   const version = (reservation?.version ?? 0) + 1;
-  const wasSold = reservation?.state === "sold";
+  const wasSold = reservation?.state === "SOLD";
   return {
-    next: { orderId, state: "released", lines: [], version },
+    next: { orderId, state: "RELEASED", lines: [], version },
     products: move(reservation?.lines ?? [], products, (product, quantity) => ({
       available: product.available + quantity,
       held: product.held - (wasSold ? 0 : quantity),
       sold: product.sold - (wasSold ? quantity : 0),
     })),
-    events: [{ type: "stockReleased", orderId, version, time: now }],
+    events: [{ kind: "released", orderId, version, time: now }],
   };
 }
 
 function shortageOf(line: Line, product: Product | undefined): Shortage | undefined {
   const found = { productId: line.productId, requested: line.quantity, available: product?.available ?? 0 };
-  if (product === undefined) return { ...found, reason: "product_not_found" };
-  if (product.state === "archived") return { ...found, reason: "product_archived" };
-  if (product.available < line.quantity) return { ...found, reason: "insufficient_stock" };
+  if (product === undefined) return { ...found, reason: "PRODUCT_NOT_FOUND" };
+  if (product.state === "ARCHIVED") return { ...found, reason: "PRODUCT_ARCHIVED" };
+  if (product.available < line.quantity) return { ...found, reason: "INSUFFICIENT_STOCK" };
   return undefined;
 }
 

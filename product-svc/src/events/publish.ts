@@ -16,9 +16,9 @@ import type { Shortage, StockEvent } from "../domain/reservation.ts";
 import { toProductMessage } from "../rpc/product-message.ts";
 
 const reasons: Readonly<Record<Shortage["reason"], StockRejected_Reason>> = {
-  insufficient_stock: StockRejected_Reason.INSUFFICIENT_STOCK,
-  product_archived: StockRejected_Reason.PRODUCT_ARCHIVED,
-  product_not_found: StockRejected_Reason.PRODUCT_NOT_FOUND,
+  INSUFFICIENT_STOCK: StockRejected_Reason.INSUFFICIENT_STOCK,
+  PRODUCT_ARCHIVED: StockRejected_Reason.PRODUCT_ARCHIVED,
+  PRODUCT_NOT_FOUND: StockRejected_Reason.PRODUCT_NOT_FOUND,
 };
 
 /**
@@ -28,19 +28,19 @@ const reasons: Readonly<Record<Shortage["reason"], StockRejected_Reason>> = {
 export function createToOutgoing(deps: { newId: () => string }): (event: ProductEvent | StockEvent) => OutgoingEvent {
   const encode = createEventEncoder(deps);
   return (event) => {
-    switch (event.type) {
-      case "productCreated":
-      case "productUpdated": {
-        const schema = event.type === "productCreated" ? ProductCreatedSchema : ProductUpdatedSchema;
+    switch (event.kind) {
+      case "created":
+      case "updated": {
+        const schema = event.kind === "created" ? ProductCreatedSchema : ProductUpdatedSchema;
         const product = toProductMessage(event.product);
         return encode(schema, product.name, event.product.version, { product });
       }
-      case "stockReserved":
+      case "reserved":
         return encode(StockReservedSchema, aggregateOf(event), event.version, {
           ...stockFields(event),
           reserveTime: timestampFromMs(event.time),
         });
-      case "stockRejected":
+      case "rejected":
         return encode(StockRejectedSchema, aggregateOf(event), event.version, {
           ...stockFields(event),
           shortages: event.shortages.map((shortage) => ({
@@ -51,12 +51,12 @@ export function createToOutgoing(deps: { newId: () => string }): (event: Product
           })),
           rejectTime: timestampFromMs(event.time),
         });
-      case "stockReleased":
+      case "released":
         return encode(StockReleasedSchema, aggregateOf(event), event.version, {
           ...stockFields(event),
           releaseTime: timestampFromMs(event.time),
         });
-      case "stockSold":
+      case "sold":
         return encode(StockSoldSchema, aggregateOf(event), event.version, {
           ...stockFields(event),
           sellTime: timestampFromMs(event.time),

@@ -10,8 +10,8 @@ import {
 import type { Product, ProductState } from "../domain/product.ts";
 
 const states: Readonly<Record<ProductState, Product_State>> = {
-  active: Product_State.ACTIVE,
-  archived: Product_State.ARCHIVED,
+  ACTIVE: Product_State.ACTIVE,
+  ARCHIVED: Product_State.ARCHIVED,
 };
 
 /** Returns the message of a product. What is held or sold is nobody's business. */

@@ -17,7 +17,7 @@ export function createProductQueries(options: { database: Database }): ProductQu
         .from(products)
         .where(
           and(
-            eq(products.state, "active"),
+            eq(products.state, "ACTIVE"),
             category === "" ? undefined : eq(products.category, category),
             afterId === undefined ? undefined : lt(products.id, afterId),
           ),

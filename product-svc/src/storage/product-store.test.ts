@@ -37,7 +37,7 @@ describe("the product store", () => {
     const product = aProduct(changes);
     return store.create(requestId === undefined ? undefined : claim(requestId), () => ({
       next: product,
-      events: [{ type: "productCreated", product }],
+      events: [{ kind: "created", product }],
     }));
   };
   const published = () =>
@@ -112,14 +112,14 @@ describe("the product store", () => {
     await hold("m1");
     await hold("m2");
     assert.deepEqual(rows.product("cup"), aProduct({ available: 7, held: 3 }));
-    assert.deepEqual(rows.reservation("o1"), { orderId: "o1", state: "held", lines: order.lines, version: 1 });
+    assert.deepEqual(rows.reservation("o1"), { orderId: "o1", state: "HELD", lines: order.lines, version: 1 });
 
     await store.moveStock("o1", [], aMessage("m3"), (found, products) => sellStock(found, "o1", products, 1));
     assert.deepEqual(rows.product("cup"), aProduct({ available: 7, sold: 3 }));
 
     await store.moveStock("o1", [], aMessage("m4"), (found, products) => releaseStock(found, "o1", products, 1));
     assert.deepEqual(rows.product("cup"), aProduct());
-    assert.deepEqual(rows.reservation("o1"), { orderId: "o1", state: "released", lines: [], version: 3 });
+    assert.deepEqual(rows.reservation("o1"), { orderId: "o1", state: "RELEASED", lines: [], version: 3 });
     assert.deepEqual(published(), ["ProductCreated", "StockReserved", "StockSold", "StockReleased"]);
   });
 

@@ -13,14 +13,14 @@ export const products = sqliteTable(
     available: integer("available").notNull(),
     held: integer("held").notNull(),
     sold: integer("sold").notNull(),
-    state: text("state", { enum: ["active", "archived"] }).notNull(),
+    state: text("state", { enum: ["ACTIVE", "ARCHIVED"] }).notNull(),
     version: integer("version").notNull(),
     createTime: integer("create_time").notNull(),
     updateTime: integer("update_time").notNull(),
   },
   (table) => [
-    index("products_active").on(table.id).where(sql`state = 'active'`),
-    index("products_active_by_category").on(table.category, table.id).where(sql`state = 'active'`),
+    index("products_active").on(table.id).where(sql`state = 'ACTIVE'`),
+    index("products_active_by_category").on(table.category, table.id).where(sql`state = 'ACTIVE'`),
   ],
 );
 
@@ -42,7 +42,7 @@ export const stockAdjustments = sqliteTable(
 /** The stock of each order that was ever heard of. */
 export const reservations = sqliteTable("reservations", {
   orderId: text("order_id").primaryKey().notNull(),
-  state: text("state", { enum: ["held", "rejected", "sold", "released"] }).notNull(),
+  state: text("state", { enum: ["HELD", "REJECTED", "SOLD", "RELEASED"] }).notNull(),
   version: integer("version").notNull(),
   createTime: integer("create_time").notNull(),
   updateTime: integer("update_time").notNull(),

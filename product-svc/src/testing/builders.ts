@@ -12,7 +12,7 @@ export function aProduct(changes: Partial<Product> = {}): Product {
     available: 10,
     held: 0,
     sold: 0,
-    state: "active",
+    state: "ACTIVE",
     version: 1,
     createTime: 0,
     updateTime: 0,
