@@ -1,0 +1,141 @@
+import amqp, { type Channel, type ConfirmChannel, type Connection } from "amqplib/callback_api";
+import { BrokerUnavailableError } from "./broker.ts";
+
+const connectTimeoutMs = 5_000;
+const closeTimeoutMs = 1_000;
+// Below 5 s heartbeats report connections as dead that are not; a dead one is noticed within two of them.
+const heartbeatS = 5;
+
+/** One connection from its opening to its end. Whatever happens to it or to one of its channels ends all of it. */
+export interface AmqpSession {
+  /** False from the first sign of an end on: nothing may be sent any more, late acknowledgements least of all. */
+  readonly alive: boolean;
+  /** Whether the broker asks publishers to pause (it is short of memory or disk). */
+  readonly blocked: boolean;
+  /** Settles with the cause when the session has ended. */
+  readonly ended: Promise<Error>;
+  /** Aborted when the session has ended. */
+  readonly signal: AbortSignal;
+  openChannel(): Promise<Channel>;
+  openConfirmChannel(): Promise<ConfirmChannel>;
+  /** Closes one channel politely and leaves the session alone. */
+  closeChannel(channel: Channel): Promise<void>;
+  /** Ends the session now, without a farewell. */
+  fail(cause: Error): void;
+  /** Ends the session politely, within a bound. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the broker. Rejects when that takes longer than its bound. All listeners are attached in the callbacks
+ * that hand out connection and channels, before any other turn of the event loop: an error between the two would
+ * otherwise end the process.
+ */
+export function openSession(options: {
+  url: string;
+  connectionName: string;
+  onBlockedChange: () => void;
+}): Promise<AmqpSession> {
+  return new Promise((resolve, reject) => {
+    const socketAbort = new AbortController();
+    const deadline = setTimeout(() => {
+      reject(new BrokerUnavailableError(`no connection within ${connectTimeoutMs} ms`));
+      socketAbort.abort();
+    }, connectTimeoutMs);
+    const socketOptions = {
+      noDelay: true,
+      keepAlive: true,
+      signal: socketAbort.signal,
+      clientProperties: { connection_name: options.connectionName },
+    };
+    amqp.connect(withHeartbeat(options.url), socketOptions, (error: Error | null, connection: Connection) => {
+      clearTimeout(deadline);
+      if (error !== null && error !== undefined) {
+        reject(new BrokerUnavailableError(error.message, { cause: error }));
+        return;
+      }
+      const session = createSession(connection, () => socketAbort.abort(), options.onBlockedChange);
+      if (socketAbort.signal.aborted) session.fail(new Error("connected too late"));
+      resolve(session);
+    });
+  });
+}
+
+/** Turns a call with a callback as amqplib takes it into a promise. */
+export function ask<T>(call: (callback: (error: Error | null, value: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, value) => {
+      if (error === null || error === undefined) resolve(value);
+      else reject(error);
+    });
+  });
+}
+
+function createSession(connection: Connection, destroySocket: () => void, onBlockedChange: () => void): AmqpSession {
+  const life = new AbortController();
+  const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
+  const leaving = new WeakSet<Channel>();
+  let blocked = false;
+
+  const finish = (cause: Error) => {
+    if (life.signal.aborted) return;
+    life.abort(cause);
+    end(cause);
+  };
+  const fail = (cause: Error) => {
+    finish(cause);
+    destroySocket();
+  };
+  const setBlocked = (value: boolean) => {
+    blocked = value;
+    onBlockedChange();
+  };
+  connection.on("error", fail);
+  connection.on("close", (error?: Error) => fail(error ?? new Error("connection closed")));
+  connection.on("blocked", () => setBlocked(true));
+  connection.on("unblocked", () => setBlocked(false));
+
+  const open = <C extends Channel>(create: (callback: (error: Error | null, channel: C) => void) => C): Promise<C> =>
+    ask((callback) => {
+      const channel = create(callback);
+      channel.on("error", fail);
+      channel.on("close", () => {
+        if (!leaving.has(channel)) fail(new Error("channel closed"));
+      });
+    });
+
+  return {
+    get alive() {
+      return !life.signal.aborted;
+    },
+    get blocked() {
+      return blocked;
+    },
+    ended,
+    signal: life.signal,
+    openChannel: () => open((callback) => connection.createChannel(callback)),
+    openConfirmChannel: () => open((callback) => connection.createConfirmChannel(callback)),
+    closeChannel(channel) {
+      leaving.add(channel);
+      return ask((callback) => channel.close((error) => callback(error, undefined)));
+    },
+    fail,
+    async close() {
+      if (life.signal.aborted) return;
+      const timer = setTimeout(destroySocket, closeTimeoutMs);
+      // The farewell's answer may never come, so the end of the socket counts as well.
+      await Promise.race([
+        ask<void>((callback) => connection.close((error) => callback(error, undefined))),
+        ended,
+      ]).catch(() => {});
+      clearTimeout(timer);
+      fail(new Error("closed by us"));
+    },
+  };
+}
+
+function withHeartbeat(url: string): string {
+  const parsed = new URL(url);
+  if (!parsed.searchParams.has("heartbeat")) parsed.searchParams.set("heartbeat", String(heartbeatS));
+  return parsed.href;
+}
