@@ -40,7 +40,7 @@ export interface OpenDatabaseOptions {
 }
 
 // Waiting inside SQLite stops the event loop, so it is short; waiting for another process happens between attempts.
-const busyTimeoutMs = 20;
+const busyTimeoutMs = 10;
 const openTimeoutMs = 5_000;
 const openRetryDelayMs = 10;
 

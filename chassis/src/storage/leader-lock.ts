@@ -40,13 +40,12 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
     for (const listener of listeners) listener(to);
   }
 
-  function attempt(): void {
-    timer = undefined;
+  function attempt(isFirst: boolean): void {
     try {
       connection?.exec("BEGIN EXCLUSIVE");
     } catch (error) {
-      if (!isBusy(error)) throw error;
-      timer = setTimeout(attempt, retryIntervalMs);
+      if (isFirst && !isBusy(error)) throw error;
+      timer = setTimeout(attempt, retryIntervalMs, false);
       return;
     }
     change(true);
@@ -62,7 +61,7 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
     start() {
       if (connection !== undefined) return;
       connection = new BetterSqlite3(lockFile, { timeout: 0 });
-      attempt();
+      attempt(true);
     },
     async stop() {
       clearTimeout(timer);
