@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { aConfirmedOrder, aMoment, anAwaitingOrder, aPendingOrder } from "../testing/order-builders.ts";
+import { aConfirmedOrder, aMoment, anAwaitingOrder, aPendingOrder } from "../testing/builders.ts";
 import { cancelOrder, expireOrder } from "./cancel-order.ts";
 import { orderEventTypes } from "./order.ts";
 

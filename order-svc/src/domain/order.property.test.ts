@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DomainError } from "@quartet/chassis/domain-error";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { aCapture, aMoment, aPaymentEnd, aPendingOrder, aRefund, aStockFact } from "../testing/order-builders.ts";
+import { aCapture, aMoment, aPaymentEnd, aPendingOrder, aRefund, aStockFact } from "../testing/builders.ts";
 import { cancelOrder, expireOrder } from "./cancel-order.ts";
 import type { Order, OrderEvent, Transition } from "./order.ts";
 import { isOpen } from "./order.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DomainError } from "@quartet/chassis/domain-error";
 import { describe, it } from "mocha";
-import { aMoment, aProduct, aRequest } from "../testing/order-builders.ts";
+import { aMoment, aProduct, aRequest } from "../testing/builders.ts";
 import { orderEventTypes } from "./order.ts";
 import type { OrderRequest, PricedProduct } from "./place-order.ts";
 import { orderTotalMaxMinor, placeOrder } from "./place-order.ts";

@@ -8,7 +8,7 @@ import {
   aPaymentEnd,
   aPendingOrder,
   aRefund,
-} from "../testing/order-builders.ts";
+} from "../testing/builders.ts";
 import { cancelOrder } from "./cancel-order.ts";
 import { recordPayment } from "./record-payment.ts";
 

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import {
-  aCapture,
-  aConfirmedOrder,
-  aMoment,
-  anAwaitingOrder,
-  aPendingOrder,
-  aStockFact,
-} from "../testing/order-builders.ts";
+import { aCapture, aConfirmedOrder, aMoment, anAwaitingOrder, aPendingOrder, aStockFact } from "../testing/builders.ts";
 import { cancelOrder } from "./cancel-order.ts";
 import { recordPayment } from "./record-payment.ts";
 import { recordStock } from "./record-stock.ts";

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { Cause, Moment, Order, Transition } from "../domain/order.ts";
 import type { OrderRequest, PricedProduct } from "../domain/place-order.ts";
 import { placeOrder } from "../domain/place-order.ts";
@@ -83,4 +85,23 @@ export function aRefund(version: number, minorUnits: number) {
 export function aPaymentEnd(state: "DECLINED" | "VOIDED", version: number) {
   const names = { DECLINED: "Declined", VOIDED: "Voided" };
   return { cause: aCause(`shop.payment.v1.Payment${names[state]}`), state, version };
+}
+
+/** A message as the consumer hands it on; its content does not matter to whoever only claims it. */
+export function aMessage(id: string, overrides: Partial<IncomingMessage> = {}): IncomingMessage {
+  return {
+    id,
+    type: "shop.test.v1.Heard",
+    aggregate: "tests/1",
+    version: 1,
+    payload: new Uint8Array(),
+    time: placeTime,
+    redelivered: false,
+    ...overrides,
+  };
+}
+
+/** A claim of a request by ada. */
+export function aClaim(requestId: string, hash = "hash"): RequestClaim {
+  return { caller: "users/ada", method: "shop.order.v1.OrderService/CreateOrder", requestId, hash };
 }

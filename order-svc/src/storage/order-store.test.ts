@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import type { Database } from "@quartet/chassis/storage/database";
+import { eq } from "@quartet/chassis/storage/drizzle";
+import { outbox, requestClaims } from "@quartet/chassis/storage/schema";
+import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
+import { assertSchemaMatches } from "@quartet/chassis/testing/schema-check";
+import { openTestDatabase } from "@quartet/chassis/testing/test-database";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { OrderStore } from "../app/ports.ts";
+import { recordStock } from "../domain/record-stock.ts";
+import { toOutgoing } from "../events/publish.ts";
+import { migrations } from "../migrations.ts";
+import { aClaim, aMessage, aMoment, aPendingOrder, aPlacement, aStockFact, placeTime } from "../testing/builders.ts";
+import { createOrderQueries } from "./order-queries.ts";
+import { createOrderStore } from "./order-store.ts";
+import * as schema from "./schema.ts";
+import { describeOrderStore } from "./store-suite.ts";
+
+function createStore(database: Database): OrderStore {
+  return createOrderStore({ database, unitOfWork: createUnitOfWork({ database, now: () => placeTime }), toOutgoing });
+}
+
+describeOrderStore("SQLite", async () => {
+  const database = await openTestDatabase({ migrations: [migrations] });
+  return {
+    orders: createStore(database),
+    queries: createOrderQueries({ database }),
+    published: async () =>
+      database.orm
+        .select()
+        .from(outbox)
+        .orderBy(outbox.seq)
+        .all()
+        .map((row) => row.type),
+    async confirmPublished(eventId, time) {
+      const { changes } = database.orm.update(outbox).set({ sentTime: time }).where(eq(outbox.eventId, eventId)).run();
+      assert.equal(changes, 1);
+    },
+    close: () => database.close(),
+  };
+});
+
+describe("the tables of order-svc", () => {
+  let database: Database;
+  let orders: OrderStore;
+  beforeEach(async () => {
+    database = await openTestDatabase({ migrations: [migrations] });
+    orders = createStore(database);
+  });
+  afterEach(() => database.close());
+
+  it("are those that the schema describes", () => {
+    assertSchemaMatches(database, schema);
+  });
+
+  it("keep a request good for one order after its claim is forgotten", async () => {
+    await orders.place(aClaim("r1"), () => aPlacement("o1"));
+    database.orm.delete(requestClaims).run();
+    assert.equal((await orders.place(aClaim("r1"), () => aPlacement("o2"))).id, "o1");
+    await assert.rejects(
+      orders.place(aClaim("r1", "other"), () => aPlacement("o3")),
+      { reason: "REQUEST_ID_REUSED" },
+    );
+  });
+
+  it("keep an event to one entry after the inbox has forgotten it", async () => {
+    await orders.place(undefined, () => aPlacement());
+    const fact = aStockFact("RESERVED", 1);
+    const message = aMessage(fact.cause.eventId);
+    await orders.record("o1", message, (order) => recordStock(order ?? aPendingOrder(), fact, aMoment()));
+    database.sqlite.exec("DELETE FROM inbox");
+    await orders.record("o1", message, () => assert.fail("decided again"));
+  });
+
+  const refused: Readonly<Record<string, string>> = {
+    "an unknown state": "UPDATE orders SET state = 'LOST'",
+    "a refund above what was captured": "UPDATE orders SET refunded_minor = 1",
+    "a part of the total captured": "UPDATE orders SET captured_minor = 1",
+    "a confirmed order without its money":
+      "UPDATE orders SET state = 'CONFIRMED', payment_token = NULL, step_event_id = NULL, step_time = NULL, confirm_time = update_time",
+    "a cancelled order without a reason":
+      "UPDATE orders SET state = 'CANCELLED', payment_token = NULL, step_event_id = NULL, step_time = NULL",
+    "a reason for an order that is not cancelled": "UPDATE orders SET cancel_reason = 'REQUESTED'",
+    "an open order without its payment token": "UPDATE orders SET payment_token = NULL",
+    "an open order without a step": "UPDATE orders SET step_event_id = NULL, step_time = NULL",
+    "a payment awaited without stock": "UPDATE orders SET state = 'AWAITING_PAYMENT'",
+    "a clock that goes back": "UPDATE orders SET update_time = create_time - 1",
+    "a total of nothing": "UPDATE orders SET total_minor = 0",
+    "a total too large": "UPDATE orders SET total_minor = 1000000000001",
+    "a quantity of nothing": "UPDATE order_lines SET quantity = 0",
+    "a line of no order": "UPDATE order_lines SET order_id = 'ghost'",
+    "an order gone from under its lines": "DELETE FROM orders",
+    "a gap in a timeline":
+      "INSERT INTO order_events SELECT order_id, 3, state, cause, 'e3', record_time, trace_id FROM order_events",
+    "an entry that changes": "UPDATE order_events SET state = 'CONFIRMED'",
+  };
+  for (const [what, statement] of Object.entries(refused)) {
+    it(`refuse ${what}`, async () => {
+      await orders.place(undefined, () => aPlacement());
+      assert.throws(() => database.sqlite.exec(statement), /constraint failed|timeline of an order/);
+    });
+  }
+});

@@ -1,0 +1,110 @@
+import { DomainError } from "@quartet/chassis/domain-error";
+import type { Database } from "@quartet/chassis/storage/database";
+import { and, eq, lte, sql } from "@quartet/chassis/storage/drizzle";
+import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
+import { outbox } from "@quartet/chassis/storage/schema";
+import type { RequestClaim, UnitOfWork } from "@quartet/chassis/storage/unit-of-work";
+import type { OrderStore } from "../app/ports.ts";
+import type { Order, OrderEvent, Transition } from "../domain/order.ts";
+import { createOrderRows } from "./order-rows.ts";
+import { createOrderWriter } from "./order-writer.ts";
+import { orderEvents, orders } from "./schema.ts";
+
+/** Creates the store of orders on SQLite. `toOutgoing` encodes events for the outbox. */
+export function createOrderStore(options: {
+  database: Database;
+  unitOfWork: UnitOfWork;
+  toOutgoing: (event: OrderEvent) => OutgoingEvent;
+}): OrderStore {
+  const { unitOfWork, toOutgoing } = options;
+  const { orm } = options.database;
+  const load = createOrderRows(options.database);
+  const write = createOrderWriter(options.database);
+
+  const placedBy = orm
+    .select({ id: orders.id, requestHash: orders.requestHash })
+    .from(orders)
+    .where(and(eq(orders.userId, sql.placeholder("userId")), eq(orders.requestId, sql.placeholder("requestId"))))
+    .prepare();
+  const entryOf = orm
+    .select({ sequence: orderEvents.sequence })
+    .from(orderEvents)
+    .where(
+      and(eq(orderEvents.orderId, sql.placeholder("orderId")), eq(orderEvents.eventId, sql.placeholder("eventId"))),
+    )
+    .prepare();
+  const overdueSteps = orm
+    .select({ orderId: orders.id, stepEventId: outbox.eventId })
+    .from(orders)
+    .innerJoin(outbox, eq(outbox.eventId, orders.stepEventId))
+    // No event is confirmed before it is emitted: the first condition only keeps young orders from being looked at.
+    .where(
+      and(lte(orders.stepTime, sql.placeholder("sentBefore")), lte(outbox.sentTime, sql.placeholder("sentBefore"))),
+    )
+    .orderBy(orders.stepTime)
+    .limit(sql.placeholder("limit"))
+    .prepare();
+
+  const requireOrder = (id: string): Order => {
+    const order = load.order(id);
+    if (order === undefined) throw new Error(`orders/${id} was saved and is gone`);
+    return order;
+  };
+
+  const findPlaced = (userId: string, request: RequestClaim): Order | undefined => {
+    const placed = placedBy.get({ userId, requestId: request.requestId });
+    if (placed === undefined) return undefined;
+    if (placed.requestHash !== request.hash) throw requestIdReused(request);
+    return requireOrder(placed.id);
+  };
+
+  const change = (before: Order | undefined, transition: Transition) => {
+    const { next, events, entry } = transition;
+    if (entry !== undefined) write.change(next, entry);
+    else if (next !== before) throw new Error(`a change of orders/${next.id} needs an entry in its timeline`);
+    return { value: next, events: events.map(toOutgoing) };
+  };
+
+  return {
+    place: (request, decide) =>
+      unitOfWork.commitRequest(
+        request,
+        () => {
+          const { next, events, entry } = decide();
+          const placed = request && findPlaced(next.userId, request);
+          if (placed !== undefined) return { value: placed, resource: placed.id };
+          if (entry === undefined) throw new Error("a new order needs the first entry of its timeline");
+          write.create(next, entry, request);
+          return { value: next, resource: next.id, events: events.map(toOutgoing) };
+        },
+        requireOrder,
+      ),
+
+    findPlaced: async (userId, request) => findPlaced(userId, request),
+
+    update: (orderId, decide) =>
+      unitOfWork.commit(() => {
+        const order = load.order(orderId);
+        return change(order, decide(order));
+      }),
+
+    async record(orderId, message, decide) {
+      await unitOfWork.commitMessage(message, () => {
+        // The inbox forgets after a while, the timeline does not.
+        if (entryOf.get({ orderId, eventId: message.id }) !== undefined) return { value: undefined };
+        const order = load.order(orderId);
+        return change(order, decide(order));
+      });
+    },
+
+    overdue: async (sentBefore, limit) => overdueSteps.all({ sentBefore, limit }),
+  };
+}
+
+function requestIdReused({ requestId }: RequestClaim): DomainError {
+  const description = "was used before for a request with other content";
+  return new DomainError("already_exists", "REQUEST_ID_REUSED", `request_id ${description}`, {
+    metadata: { requestId },
+    fields: [{ field: "request_id", description }],
+  });
+}

@@ -1,0 +1,51 @@
+import type { Database } from "@quartet/chassis/storage/database";
+import { gte, inArray, sql } from "@quartet/chassis/storage/drizzle";
+import type { UnitOfWork } from "@quartet/chassis/storage/unit-of-work";
+import type { KnownProduct, ProductReplica } from "../app/ports.ts";
+import { products } from "./schema.ts";
+
+/** Creates the replica of the products on SQLite. */
+export function createProductReplica(options: { database: Database; unitOfWork: UnitOfWork }): ProductReplica {
+  const { unitOfWork } = options;
+  const { orm } = options.database;
+
+  const save = (known: readonly KnownProduct[]) => {
+    for (const { price, ...product } of known) {
+      const row = { ...product, currency: price.currency, priceMinor: price.minorUnits };
+      const { id: _, confirmTime: __, ...described } = row;
+      orm
+        .insert(products)
+        .values(row)
+        .onConflictDoUpdate({
+          target: products.id,
+          // News may arrive late: what is true since later stays so.
+          set: { ...described, confirmTime: sql`max(${products.confirmTime}, excluded.confirm_time)` },
+          setWhere: gte(sql`excluded.version`, products.version),
+        })
+        .run();
+    }
+    return { value: undefined };
+  };
+
+  return {
+    async find(productIds) {
+      const rows = orm
+        .select()
+        .from(products)
+        .where(inArray(products.id, [...productIds]))
+        .all();
+      return new Map(
+        rows.map(({ currency, priceMinor, ...row }) => [
+          row.id,
+          { ...row, price: { currency, minorUnits: priceMinor } },
+        ]),
+      );
+    },
+    async confirm(known) {
+      await unitOfWork.commit(() => save(known));
+    },
+    async record(product, message) {
+      await unitOfWork.commitMessage(message, () => save([product]));
+    },
+  };
+}

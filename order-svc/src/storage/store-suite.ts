@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { OrderQueries, OrderStore } from "../app/ports.ts";
+import { cancelOrder } from "../domain/cancel-order.ts";
+import { type Order, type Transition, unchanged } from "../domain/order.ts";
+import { recordPayment } from "../domain/record-payment.ts";
+import { recordStock } from "../domain/record-stock.ts";
+import { aCapture, aClaim, aMessage, aMoment, aPlacement, aStockFact } from "../testing/builders.ts";
+
+/** One implementation of the ports over a fresh database. */
+export interface OpenStore {
+  readonly orders: OrderStore;
+  readonly queries: OrderQueries;
+  /** Full type names of the events in the outbox, in their order. */
+  published(): Promise<readonly string[]>;
+  /** Marks an event as confirmed by the broker. */
+  confirmPublished(eventId: string, time: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What every implementation of OrderStore and OrderQueries does. */
+export function describeOrderStore(name: string, open: () => Promise<OpenStore>): void {
+  describe(`the order store on ${name}`, () => {
+    let store: OpenStore;
+    beforeEach(async () => {
+      store = await open();
+    });
+    afterEach(() => store.close());
+
+    const place = (id = "o1") => store.orders.place(undefined, () => aPlacement(id));
+    const known = (order: Order | undefined): Order => order ?? assert.fail("the order is not there");
+    const reserve = (order: Order | undefined) => recordStock(known(order), aStockFact("RESERVED", 1), aMoment());
+    const capture = (order: Order | undefined) => recordPayment(known(order), aCapture(2), aMoment());
+    const timeline = async (orderId = "o1") => store.queries.timeline({ orderId, afterSequence: 0, limit: 100 });
+
+    it("saves an order, the first entry of its timeline and its event together", async () => {
+      const placement = aPlacement();
+      const order = await store.orders.place(undefined, () => placement);
+      assert.deepEqual(order, placement.next);
+      assert.deepEqual({ ...(await store.queries.get("o1")) }, withoutGaps(placement.next));
+      assert.deepEqual(await timeline(), [placement.entry]);
+      assert.deepEqual(await store.published(), ["shop.order.v1.OrderPlaced"]);
+    });
+
+    it("saves nothing when the decision throws", async () => {
+      const refuse = (): Transition => assert.fail("refused");
+      await assert.rejects(store.orders.place(undefined, refuse), /refused/);
+      await place();
+      await assert.rejects(store.orders.update("o1", refuse), /refused/);
+      await assert.rejects(store.orders.record("o1", aMessage("m1"), refuse), /refused/);
+      assert.equal((await timeline()).length, 1);
+      assert.equal((await store.published()).length, 1);
+    });
+
+    it("lets a message be handled again after its decision threw", async () => {
+      await place();
+      await assert.rejects(store.orders.record("o1", aMessage("m1"), () => assert.fail("not now")));
+      await store.orders.record("o1", aMessage("m1"), reserve);
+      assert.equal((await store.queries.get("o1"))?.state, "AWAITING_PAYMENT");
+    });
+
+    it("takes an order through all of its states and keeps what it knows", async () => {
+      await place();
+      await store.orders.record("o1", aMessage("m1"), reserve);
+      await store.orders.record("o1", aMessage("m2"), capture);
+      const cancelled = await store.orders.update("o1", (order) => cancelOrder(known(order), 1000, aMoment()));
+      assert.deepEqual(await store.queries.get("o1"), withoutGaps(cancelled));
+      assert.deepEqual([cancelled.state, cancelled.version, cancelled.capturedMinor], ["CANCELLED", 4, 2598]);
+      assert.equal(cancelled.paymentToken, undefined);
+      assert.deepEqual(
+        (await timeline()).map(({ sequence, state }) => [sequence, state]),
+        [
+          [1, "PENDING"],
+          [2, "AWAITING_PAYMENT"],
+          [3, "CONFIRMED"],
+          [4, "CANCELLED"],
+        ],
+      );
+      assert.deepEqual(await store.published(), [
+        "shop.order.v1.OrderPlaced",
+        "shop.order.v1.OrderReadyForPayment",
+        "shop.order.v1.OrderConfirmed",
+        "shop.order.v1.OrderCancelled",
+      ]);
+    });
+
+    it("returns an order that a decision leaves as it is", async () => {
+      const placed = await place();
+      const order = await store.orders.update("o1", (found) => unchanged(known(found)));
+      assert.deepEqual(order, withoutGaps(placed));
+      assert.equal((await timeline()).length, 1);
+    });
+
+    it("handles a message once", async () => {
+      await place();
+      await store.orders.record("o1", aMessage("m1"), reserve);
+      await store.orders.record("o1", aMessage("m1"), () => assert.fail("decided again"));
+      assert.equal((await timeline()).length, 2);
+    });
+
+    it("hands an order that is not there to the decision", async () => {
+      let seen: unknown = "nothing";
+      const look = (order: Order | undefined): Transition => {
+        seen = order;
+        throw new Error("looked");
+      };
+      await assert.rejects(store.orders.update("ghost", look), /looked/);
+      assert.equal(seen, undefined);
+    });
+
+    describe("for a request", () => {
+      it("places one order and returns it as it is now", async () => {
+        await store.orders.place(aClaim("r1"), () => aPlacement("o1"));
+        await store.orders.record("o1", aMessage("m1"), reserve);
+        const repeated = await store.orders.place(aClaim("r1"), () => aPlacement("o2"));
+        assert.deepEqual([repeated.id, repeated.state], ["o1", "AWAITING_PAYMENT"]);
+        assert.equal(await store.queries.get("o2"), undefined);
+        assert.equal((await store.published()).length, 2);
+      });
+
+      it("places one order when it comes twice at once", async () => {
+        const [first, second] = await Promise.all([
+          store.orders.place(aClaim("r1"), () => aPlacement("o1")),
+          store.orders.place(aClaim("r1"), () => aPlacement("o2")),
+        ]);
+        assert.equal(first.id, second.id);
+      });
+
+      it("refuses other content under the same id", async () => {
+        await store.orders.place(aClaim("r1"), () => aPlacement("o1"));
+        const reused = { kind: "already_exists", reason: "REQUEST_ID_REUSED" };
+        await assert.rejects(
+          store.orders.place(aClaim("r1", "other"), () => aPlacement("o2")),
+          reused,
+        );
+        await assert.rejects(store.orders.findPlaced("ada", aClaim("r1", "other")), reused);
+      });
+
+      it("finds the order it placed, and none for another user or id", async () => {
+        await store.orders.place(aClaim("r1"), () => aPlacement("o1"));
+        assert.equal((await store.orders.findPlaced("ada", aClaim("r1")))?.id, "o1");
+        assert.equal(await store.orders.findPlaced("bob", aClaim("r1")), undefined);
+        assert.equal(await store.orders.findPlaced("ada", aClaim("r2")), undefined);
+      });
+    });
+
+    describe("looking for overdue orders", () => {
+      it("finds an order once the event of its step was confirmed that long ago", async () => {
+        const placed = await place();
+        const stepEventId = placed.step?.eventId ?? "";
+        const sentTime = placed.createTime + 500;
+        await store.confirmPublished(stepEventId, sentTime);
+        assert.deepEqual(await store.orders.overdue(sentTime - 1, 10), []);
+        assert.deepEqual(await store.orders.overdue(sentTime, 10), [{ orderId: "o1", stepEventId }]);
+      });
+
+      it("never finds an order whose event was not confirmed", async () => {
+        const placed = await place();
+        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+      });
+
+      it("counts anew from the next step's event", async () => {
+        const placed = await place();
+        await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
+        await store.orders.record("o1", aMessage("m1"), reserve);
+        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+      });
+
+      it("finds no order that is final", async () => {
+        const placed = await place();
+        await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
+        await store.orders.update("o1", (order) => cancelOrder(known(order), 1000, aMoment()));
+        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+      });
+
+      it("finds no more than asked for", async () => {
+        for (const id of ["o1", "o2", "o3"]) {
+          const placed = await place(id);
+          await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
+        }
+        assert.equal((await store.orders.overdue(aMoment(1e9).time, 2)).length, 2);
+      });
+    });
+
+    it("lists a user's orders page by page, newest first, with their lines", async () => {
+      for (const id of ["o1", "o2", "o3"]) await place(id);
+      await store.orders.place(undefined, () => aPlacement("o4", { userId: "bob" }));
+      const list = async (afterId?: string) =>
+        (await store.queries.list({ userId: "ada", afterId, limit: 2 })).map((order) => [order.id, order.lines.length]);
+      assert.deepEqual(await list(), [
+        ["o3", 1],
+        ["o2", 1],
+      ]);
+      assert.deepEqual(await list("o2"), [["o1", 1]]);
+      assert.deepEqual(await list("o1"), []);
+    });
+
+    it("reads a timeline piece by piece", async () => {
+      await place();
+      await store.orders.record("o1", aMessage("m1"), reserve);
+      await store.orders.record("o1", aMessage("m2"), capture);
+      const rest = await store.queries.timeline({ orderId: "o1", afterSequence: 1, limit: 1 });
+      assert.deepEqual(
+        rest.map((entry) => entry.sequence),
+        [2],
+      );
+    });
+  });
+}
+
+/** A value as it comes back from storage: what is not there is undefined. */
+function withoutGaps(order: Order): Order {
+  return {
+    cancelReason: undefined,
+    stockState: undefined,
+    paymentState: undefined,
+    paymentToken: undefined,
+    step: undefined,
+    confirmTime: undefined,
+    ...order,
+  };
+}
