@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { openTestDatabase } from "../testing/test-database.ts";
+import type { Database } from "./database.ts";
+import { createInbox, type Inbox } from "./inbox.ts";
+import type { IncomingMessage } from "./messages.ts";
+import { createUnitOfWork, type UnitOfWork } from "./unit-of-work.ts";
+
+const message = (id: string): IncomingMessage => ({
+  id,
+  type: "shelf.v1.ThingMoved",
+  aggregate: "things/1",
+  version: 4,
+  payload: Buffer.from([1, 2]),
+  time: 3,
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  tracestate: undefined,
+  redelivered: true,
+});
+
+describe("inbox", () => {
+  let database: Database;
+  let inbox: Inbox;
+  let unitOfWork: UnitOfWork;
+  let now: number;
+
+  beforeEach(async () => {
+    now = 1_000;
+    database = await openTestDatabase();
+    inbox = createInbox({ database, now: () => now });
+    unitOfWork = createUnitOfWork({ database, now: () => now });
+  });
+  afterEach(() => database.close());
+
+  const dueIds = (time: number, limit = 100) => inbox.due(time, limit).map((due) => due.message.id);
+
+  it("counts the starts of a message that never finishes", async () => {
+    assert.deepEqual(await inbox.begin(message("a")), { state: "started", starts: 1 });
+    assert.deepEqual(await inbox.begin(message("a")), { state: "started", starts: 2 });
+    assert.deepEqual(await inbox.begin(message("b")), { state: "started", starts: 1 });
+  });
+
+  it("says when a redelivered message is not the broker's any more, and does not count it", async () => {
+    await unitOfWork.ignoreMessage(message("done"));
+    await inbox.retryLater(message("waiting"), "no", 2_000);
+    await inbox.park(message("parked"), "poison");
+    for (const state of ["done", "waiting", "parked"]) assert.equal((await inbox.begin(message(state))).state, state);
+    assert.equal(await inbox.beginDue("waiting"), 1);
+  });
+
+  it("keeps a failed message whole until it is due, earliest first", async () => {
+    await inbox.begin(message("a"));
+    await inbox.retryLater(message("a"), "no", 3_000);
+    await inbox.retryLater(message("b"), "no", 2_000);
+    assert.deepEqual(dueIds(1_999), []);
+    assert.deepEqual(dueIds(3_000), ["b", "a"]);
+    assert.deepEqual(dueIds(3_000, 1), ["b"]);
+    assert.equal(inbox.nextDueTime(), 2_000);
+    assert.deepEqual(inbox.due(3_000, 100)[1], { message: message("a"), attempts: 1 });
+  });
+
+  it("counts failed attempts, and starts anew after each", async () => {
+    assert.equal(inbox.attemptsOf("a"), 0);
+    await inbox.retryLater(message("a"), "no", 2_000);
+    assert.equal(await inbox.beginDue("a"), 1);
+    assert.equal(await inbox.beginDue("a"), 2);
+    await inbox.retryLater(message("a"), "no", 2_500);
+    assert.equal(await inbox.beginDue("a"), 1);
+    assert.deepEqual([inbox.attemptsOf("a"), inbox.due(2_500, 1)[0]?.attempts], [2, 2]);
+  });
+
+  it("leaves a message due while it runs, so that one whose process dies is tried again", async () => {
+    await inbox.retryLater(message("a"), "no", 2_000);
+    await inbox.beginDue("a");
+    assert.deepEqual(dueIds(2_000), ["a"]);
+    await unitOfWork.ignoreMessage(message("a"));
+    assert.deepEqual(dueIds(2_000), []);
+    assert.equal(await inbox.beginDue("a"), undefined);
+    assert.equal(inbox.nextDueTime(), undefined);
+  });
+
+  it("lists parked messages with their cause, and replays them with a clean record", async () => {
+    await inbox.retryLater(message("a"), "no", 2_000);
+    await inbox.park(message("a"), "five attempts");
+    now = 1_500;
+    await inbox.park(message("b"), "unknown type");
+    assert.deepEqual(inbox.parkedList(), [
+      { message: message("b"), attempts: 0, cause: "unknown type", parkTime: 1_500 },
+      { message: message("a"), attempts: 1, cause: "five attempts", parkTime: 1_000 },
+    ]);
+    assert.equal(inbox.parkedList(1).length, 1);
+    assert.deepEqual(inbox.counts(), { waiting: 0, parked: 2 });
+    now = 5_000;
+    assert.deepEqual(
+      [await inbox.replay("a"), await inbox.replay("a"), await inbox.replay("none")],
+      [true, false, false],
+    );
+    assert.deepEqual(inbox.due(5_000, 1), [{ message: message("a"), attempts: 0 }]);
+    assert.deepEqual(inbox.counts(), { waiting: 1, parked: 1 });
+    assert.equal(await unitOfWork.ignoreMessage(message("a")), "done");
+  });
+
+  it("lets nothing change a message that is done, and nothing but a replay one that is parked", async () => {
+    await unitOfWork.ignoreMessage(message("done"));
+    await inbox.retryLater(message("done"), "no", 2_000);
+    await inbox.park(message("done"), "no");
+    await inbox.park(message("parked"), "first");
+    await inbox.retryLater(message("parked"), "no", 2_000);
+    await inbox.park(message("parked"), "second");
+    assert.deepEqual(dueIds(9_000), []);
+    assert.deepEqual(
+      inbox.parkedList().map(({ cause }) => cause),
+      ["first"],
+    );
+  });
+
+  it("keeps a bounded part of a long error", async () => {
+    await inbox.park(message("a"), "x".repeat(100_000));
+    assert.equal(inbox.parkedList()[0]?.cause.length, 2_000);
+  });
+
+  it("takes over what the broker never delivered again", async () => {
+    await inbox.begin(message("old"));
+    now = 2_000;
+    await inbox.begin(message("new"));
+    assert.equal(await inbox.adoptStarted(2_000, 10), 1);
+    assert.deepEqual(dueIds(2_000), ["old"]);
+  });
+
+  it("forgets what was done long ago, and never what waits or is parked", async () => {
+    for (const id of ["a", "b", "c"]) await unitOfWork.ignoreMessage(message(id));
+    await inbox.retryLater(message("waiting"), "no", 1_000);
+    await inbox.park(message("parked"), "no");
+    assert.equal(await inbox.cleanUp(1_000, 10), 0);
+    assert.equal(await inbox.cleanUp(1_001, 2), 2);
+    assert.equal(await inbox.cleanUp(1_001, 2), 1);
+    assert.deepEqual(inbox.counts(), { waiting: 1, parked: 1 });
+  });
+});
