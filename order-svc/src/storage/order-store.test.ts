@@ -1,51 +1,20 @@
 import assert from "node:assert/strict";
-import type { Database } from "@quartet/chassis/storage/database";
-import { eq } from "@quartet/chassis/storage/drizzle";
-import { outbox, requestClaims } from "@quartet/chassis/storage/schema";
-import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
+import { requestClaims } from "@quartet/chassis/storage/schema";
 import { assertSchemaMatches } from "@quartet/chassis/testing/schema-check";
-import { openTestDatabase } from "@quartet/chassis/testing/test-database";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import type { OrderStore } from "../app/ports.ts";
 import { recordStock } from "../domain/record-stock.ts";
-import { toOutgoing } from "../events/publish.ts";
-import { migrations } from "../migrations.ts";
 import { aClaim, aMessage, aMoment, aPendingOrder, aPlacement, aStockFact, placeTime } from "../testing/builders.ts";
-import { createOrderQueries } from "./order-queries.ts";
-import { createOrderStore } from "./order-store.ts";
+import { openTestStore, type TestStore } from "../testing/open-store.ts";
 import * as schema from "./schema.ts";
 import { describeOrderStore } from "./store-suite.ts";
 
-function createStore(database: Database): OrderStore {
-  return createOrderStore({ database, unitOfWork: createUnitOfWork({ database, now: () => placeTime }), toOutgoing });
-}
-
-describeOrderStore("SQLite", async () => {
-  const database = await openTestDatabase({ migrations: [migrations] });
-  return {
-    orders: createStore(database),
-    queries: createOrderQueries({ database }),
-    published: async () =>
-      database.orm
-        .select()
-        .from(outbox)
-        .orderBy(outbox.seq)
-        .all()
-        .map((row) => row.type),
-    async confirmPublished(eventId, time) {
-      const { changes } = database.orm.update(outbox).set({ sentTime: time }).where(eq(outbox.eventId, eventId)).run();
-      assert.equal(changes, 1);
-    },
-    close: () => database.close(),
-  };
-});
+describeOrderStore("SQLite", () => openTestStore({ now: () => placeTime }));
 
 describe("the tables of order-svc", () => {
-  let database: Database;
-  let orders: OrderStore;
+  let database: TestStore["database"];
+  let orders: TestStore["orders"];
   beforeEach(async () => {
-    database = await openTestDatabase({ migrations: [migrations] });
-    orders = createStore(database);
+    ({ database, orders } = await openTestStore({ now: () => placeTime }));
   });
   afterEach(() => database.close());
 
