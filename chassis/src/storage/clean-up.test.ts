@@ -18,7 +18,13 @@ describe("clean-up", () => {
     now = 0;
     database = await openTestDatabase();
     const inbox = createInbox({ database, now: () => now });
-    options = { database, outbox: createOutbox({ database }), inbox, now: () => now, onError: assert.fail };
+    options = {
+      database,
+      outbox: createOutbox({ database }),
+      inbox,
+      now: () => now,
+      onError: (error) => assert.fail(String(error)),
+    };
     database.sqlite.exec(`
       CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ${rows}) SELECT i FROM n;
       INSERT INTO outbox (event_id, type, aggregate, version, payload, create_time, sent_time)

@@ -166,6 +166,24 @@ describe("group commit", () => {
     assert.deepEqual([a, b, ...seen], ["a", "b", undefined]);
   });
 
+  it("takes a work that is queued by another into the same transaction", async () => {
+    open();
+    const inner = await database.transact(() => ({ queued: database.transact(() => insert(2)), changes: insert(1) }));
+    await inner.queued;
+    await nextTurn();
+    assert.deepEqual([ids(), commits], [[1, 2], 1]);
+  });
+
+  it("survives a work that ends the transaction itself, and commits nothing of its neighbours", async () => {
+    open();
+    const first = reasonOf(database.transact(() => insert(1)));
+    const second = rejection(database.transact(() => database.sqlite.exec("ROLLBACK")));
+    assert.equal(await first, "unavailable DATABASE_UNAVAILABLE");
+    assert.match(String(await second), /no such savepoint/);
+    await database.transact(() => insert(3));
+    assert.deepEqual(ids(), [3]);
+  });
+
   it("refuses more than its queue may hold", async () => {
     open({ queueMax: 2 });
     const accepted = [database.transact(() => insert(1)), database.transact(() => insert(2))];
@@ -209,6 +227,15 @@ describe("group commit", () => {
     database.sqlite.close();
     assert.deepEqual(await Promise.all(waiting), Array(2).fill("unavailable DATABASE_UNAVAILABLE"));
     open();
+  });
+
+  it("neither joins nor commits a transaction that somebody left open", async () => {
+    open();
+    database.sqlite.exec("BEGIN; INSERT INTO things (id) VALUES (9)");
+    assert.equal(await reasonOf(database.transact(() => insert(1))), "unavailable DATABASE_UNAVAILABLE");
+    database.sqlite.exec("ROLLBACK");
+    await database.transact(() => insert(2));
+    assert.deepEqual(ids(), [2]);
   });
 
   it("finishes what is queued before it closes, and refuses what comes later", async () => {

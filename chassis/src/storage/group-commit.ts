@@ -72,28 +72,38 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   }
 
   function flush(): void {
-    scheduled = false;
+    let delayMs: number | undefined;
+    try {
+      const failure = begin();
+      if (failure === undefined) runBatch();
+      else giveUpWaiting(failure);
+      if (isBusy(failure)) delayMs = limits.busyRetryDelayMs;
+    } finally {
+      next(delayMs);
+    }
+  }
+
+  function begin(): unknown {
     try {
       statements.begin.run();
+      return undefined;
     } catch (error) {
-      giveUpWaiting(error);
-      next(isBusy(error) ? limits.busyRetryDelayMs : undefined);
-      return;
+      return error;
     }
-    runBatch();
-    next();
   }
 
   function next(delayMs?: number): void {
-    if (queue.length > 0) schedule(delayMs);
+    scheduled = queue.length > 0;
+    if (scheduled) schedule(delayMs);
     else drained?.();
   }
 
   /** Busy: only those that have waited too long are refused. Anything else that keeps BEGIN from working hits all. */
   function giveUpWaiting(error: unknown): void {
     const waitedTooLong = performance.now() - limits.busyWaitMaxMs;
-    const refused = isBusy(error) ? queue.filter((entry) => entry.queueTime <= waitedTooLong) : queue;
-    queue = queue.filter((entry) => !refused.includes(entry));
+    const firstPatient = isBusy(error) ? queue.findIndex((entry) => entry.queueTime > waitedTooLong) : -1;
+    const refused = firstPatient === -1 ? queue : queue.slice(0, firstPatient);
+    queue = firstPatient === -1 ? [] : queue.slice(firstPatient);
     for (const entry of refused) entry.reject(unavailable(error));
   }
 
@@ -123,12 +133,27 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
       statements.release.run();
       return { entry, value };
     } catch (error) {
-      if (sqlite.inTransaction) {
-        statements.undo.run();
-        statements.release.run();
-      }
+      undo();
       return { entry, error };
     }
+  }
+
+  /** Takes back one work, or everything when that does not work. */
+  function undo(): void {
+    try {
+      if (!sqlite.inTransaction) return;
+      statements.undo.run();
+      statements.release.run();
+    } catch {
+      abandon();
+    }
+  }
+
+  /** When even this fails the next BEGIN says so to everybody. */
+  function abandon(): void {
+    try {
+      if (sqlite.inTransaction) statements.rollback.run();
+    } catch {}
   }
 
   /** Returns why nothing was committed, or undefined. */
@@ -138,7 +163,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
       statements.commit.run();
       return undefined;
     } catch (error) {
-      if (sqlite.inTransaction) statements.rollback.run();
+      abandon();
       return error;
     }
   }
