@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { describe, it } from "mocha";
+import { checkPortsFree, freePorts, isPortFree } from "./ports.ts";
+
+describe("ports", () => {
+  it("names the port in use, whom it was meant for and the setting that moves it", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      assert.equal(await isPortFree(port), false);
+      await assert.rejects(
+        checkPortsFree([{ port, owner: "the gateway", variable: "GATEWAY_PORT" }]),
+        new RegExp(`^StackError: Port ${port}, meant for the gateway, is in use .* GATEWAY_PORT=\\.$`),
+      );
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+    assert.equal(await isPortFree(port), true);
+    await checkPortsFree([{ port, owner: "the gateway", variable: "GATEWAY_PORT" }]);
+  });
+
+  it("finds different free ports below those of outgoing connections", async () => {
+    const ports = await freePorts(20);
+    assert.equal(new Set(ports).size, 20);
+    assert.ok(ports.every((port) => port >= 10_000 && port < 32_768));
+  });
+});

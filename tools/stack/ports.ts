@@ -1,0 +1,58 @@
+import { createServer } from "node:net";
+import { type NamedPort, type StackPorts, serviceNames } from "./stack-config.ts";
+import { StackError } from "./stack-error.ts";
+
+const lowestPort = 10_000;
+/** From 32768 on, Linux hands ports to outgoing connections, which can take one between our look and our use. */
+const highestPort = 32_000;
+const attemptsMax = 2_000;
+
+/** Whether a server could listen on this loopback port now. */
+export async function isPortFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return await new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Throws a StackError that names the first port that another program holds, and the setting that moves ours. */
+export async function checkPortsFree(ports: readonly NamedPort[]): Promise<void> {
+  for (const { port, owner, variable } of ports) {
+    if (await isPortFree(port)) continue;
+    throw new StackError(
+      `Port ${port}, meant for ${owner}, is in use by another program: stop that program or choose another port with ${variable}=.`,
+    );
+  }
+}
+
+/** `count` different free ports below the range of outgoing connections. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>();
+  for (let attempt = 0; attempt < attemptsMax && found.size < count; attempt++) {
+    const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
+    if (!found.has(port) && (await isPortFree(port))) found.add(port);
+  }
+  if (found.size < count) throw new StackError(`No ${count} free ports between ${lowestPort} and ${highestPort}.`);
+  return [...found];
+}
+
+/** A full set of free ports for a stack of its own. */
+export async function freeStackPorts(): Promise<StackPorts> {
+  const free = await freePorts(6 + 2 * serviceNames.length);
+  const next = () => {
+    const port = free.pop();
+    if (port === undefined) throw new StackError("Fewer free ports than a stack needs.");
+    return port;
+  };
+  const pair = () => ({ rpc: next(), http: next() });
+  return {
+    gateway: next(),
+    gatewayAdmin: next(),
+    gatewayMetrics: next(),
+    services: { "user-svc": pair(), "product-svc": pair(), "order-svc": pair(), "payment-svc": pair() },
+    amqp: next(),
+    amqpDistribution: next(),
+    epmd: next(),
+  };
+}

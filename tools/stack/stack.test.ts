@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { down } from "./down.ts";
+import { freeStackPorts } from "./ports.ts";
+import { waitUntil } from "./ready.ts";
+import { isAlive, readRunState, startTicksOf, writeRunState } from "./run-state.ts";
+import { type Stack, startStack } from "./stack.ts";
+import { readStackConfig, serviceNames } from "./stack-config.ts";
+
+/** Stands in for a service: ready at once, ends cleanly on SIGTERM, prints what it was given. */
+const standIn = `
+import { createServer } from "node:http";
+console.log("data in", process.env.DATA_DIR, "broker", process.env.AMQP_URL, "flag", process.env.FLAG);
+const server = createServer((request, response) => response.writeHead(request.url === "/readyz" ? 200 : 404).end());
+server.listen(Number(process.env.HTTP_PORT), process.env.BIND_ADDRESS);
+process.on("SIGTERM", () => { console.log("ending"); process.exit(0); });
+`;
+const boundMs = 8_000;
+
+describe("stack", function () {
+  this.timeout(30_000);
+  let folder: string;
+  let rootDir: string;
+  let dataDir: string;
+  let stack: Stack | undefined;
+  let broker: Server;
+  let amqpUrl: string;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "quartet-stack-"));
+    rootDir = join(folder, "root");
+    dataDir = join(folder, "data");
+    for (const name of serviceNames) {
+      mkdirSync(join(rootDir, name, "src"), { recursive: true });
+      writeFileSync(join(rootDir, name, "package.json"), '{ "type": "module" }');
+      writeFileSync(join(rootDir, name, "src", "main.ts"), standIn);
+    }
+    broker = createServer();
+    await new Promise<void>((resolve) => broker.listen(0, "127.0.0.1", resolve));
+    amqpUrl = `amqp://127.0.0.1:${(broker.address() as AddressInfo).port}`;
+  });
+
+  afterEach(async () => {
+    await stack?.down();
+    stack = undefined;
+    await new Promise((resolve) => broker.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+
+  const start = async () => {
+    const serviceEnv = { "order-svc": { FLAG: "up" } };
+    stack = await startStack({ rootDir, dataDir, amqpUrl, serviceEnv, withoutGateway: true });
+    await stack.ready();
+    return stack;
+  };
+  const pidOf = (running: Stack, name: string) => running.status().find((one) => one.name === name)?.pid;
+
+  it("starts every service with its own data directory, the broker's address and its own settings", async () => {
+    const running = await start();
+    assert.match(running.logs("order-svc"), new RegExp(`data in ${dataDir}/order-svc broker ${amqpUrl} flag up`));
+    assert.match(running.logs("user-svc"), /flag undefined/);
+  });
+
+  it("starts a killed service again and leaves the others alone", async () => {
+    const running = await start();
+    const killed = pidOf(running, "order-svc");
+    const untouched = pidOf(running, "product-svc");
+    running.kill("order-svc", "SIGKILL");
+    assert.ok(await waitUntil(() => ![undefined, killed].includes(pidOf(running, "order-svc")), boundMs, 20));
+    await running.ready();
+    assert.equal(running.status().find(({ name }) => name === "order-svc")?.restarts, 1);
+    assert.equal(pidOf(running, "product-svc"), untouched);
+  });
+
+  it("keeps a stopped service down until it is started", async () => {
+    const running = await start();
+    await running.stop("payment-svc");
+    assert.match(running.logs("payment-svc"), /ending/);
+    assert.equal(await running.isReady("payment-svc"), false);
+    running.start("payment-svc");
+    await running.ready();
+  });
+
+  it("starts a second process of a service on the same data directory and other ports", async () => {
+    const running = await start();
+    const twin = await running.startTwin("order-svc");
+    await running.ready({ names: [twin.name] });
+    assert.notEqual(twin.http, running.urls.http["order-svc"]);
+    assert.match(running.logs(twin.name), new RegExp(`data in ${dataDir}/order-svc `));
+  });
+
+  it("leaves no process behind when it goes down", async () => {
+    const running = await start();
+    const before = running.status();
+    assert.ok(before.every(isAlive));
+    await running.down();
+    assert.ok(!before.some(isAlive));
+    assert.throws(() => running.kill("nobody"), /There is no part "nobody"/);
+  });
+
+  it("says which part is not ready", async () => {
+    writeFileSync(join(rootDir, "user-svc", "src", "main.ts"), "process.exit(1);");
+    stack = await startStack({ rootDir, dataDir, amqpUrl, withoutGateway: true });
+    await assert.rejects(stack.ready({ timeoutMs: 1_500 }), /Not ready after 1.5 s: .*user-svc/);
+  });
+
+  it("ends what a killed supervisor has left, and nothing whose number was taken by another program", async () => {
+    const orphan = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    try {
+      const recorded = { state: "running", restarts: 0, startTime: 0 } as const;
+      writeRunState(dataDir, {
+        supervisor: { name: "supervisor", pid: 2 ** 22 + 1, startTicks: "1" },
+        config: { ...readStackConfig({}, rootDir), ports: await freeStackPorts() },
+        processes: [
+          { ...recorded, name: "order-svc", pid: orphan.pid, startTicks: startTicksOf(orphan.pid as number) },
+          { ...recorded, name: "user-svc", pid: stranger.pid, startTicks: "1" },
+        ],
+      });
+      assert.equal(await down(dataDir, () => {}), true);
+      assert.equal(startTicksOf(orphan.pid as number), undefined);
+      assert.notEqual(startTicksOf(stranger.pid as number), undefined);
+      assert.equal(readRunState(dataDir), undefined);
+    } finally {
+      orphan.kill("SIGKILL");
+      stranger.kill("SIGKILL");
+    }
+  });
+});

@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DaemonPlan } from "./daemon.ts";
+import { down } from "./down.ts";
+import { provideEnvoy } from "./envoy.ts";
+import { isPartReady } from "./part-ready.ts";
+import { checkPortsFree } from "./ports.ts";
+import { provideRabbit } from "./rabbitmq.ts";
+import { brokerAnswers, waitUntil } from "./ready.ts";
+import { isAlive, type ProcessStatus, type RunState, readRunState } from "./run-state.ts";
+import { namedPorts, type StackConfig } from "./stack-config.ts";
+import { StackError } from "./stack-error.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const readyTimeoutMs = 120_000;
+/** A part that ended this often before it was ready once will not become ready by waiting. */
+const restartsMax = 4;
+const logLinesShown = 15;
+
+/** Starts what is missing of the native stack and resolves when a call through the gateway works. */
+export async function up(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
+  const { dataDir } = config;
+  const running = readRunState(dataDir);
+  if (running !== undefined && isAlive(running.supervisor)) {
+    if (JSON.stringify(running.config) !== JSON.stringify(config)) {
+      throw new StackError("Quartet is running with other settings: `make down` first.");
+    }
+    report("Quartet is running already");
+  } else {
+    if (running !== undefined) await down(dataDir, report);
+    await launch(config, env, report);
+  }
+  await waitForAll(config, report);
+}
+
+async function launch(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
+  const { dataDir, rootDir } = config;
+  const rabbit = config.amqpUrl === undefined ? await provideRabbit(env, report) : undefined;
+  if (config.amqpUrl !== undefined && !(await brokerAnswers(config.amqpUrl))) {
+    throw new StackError(
+      `No RabbitMQ answers at AMQP_URL (${new URL(config.amqpUrl).host}): start it or correct the address.`,
+    );
+  }
+  const envoy = await provideEnvoy(env, rootDir, report);
+  await checkPortsFree(namedPorts(config));
+
+  const logsDir = join(dataDir, "logs");
+  mkdirSync(join(dataDir, "run"), { recursive: true });
+  mkdirSync(logsDir, { recursive: true });
+  const planFile = join(dataDir, "run", "plan.json");
+  const plan: DaemonPlan = { config, envoy, rabbit };
+  writeFileSync(planFile, JSON.stringify(plan), { mode: 0o600 });
+  const log = openSync(join(logsDir, "supervisor.log"), "w");
+  const daemon = spawn(process.execPath, ["--conditions=source", join(import.meta.dirname, "daemon.ts"), planFile], {
+    cwd: rootDir,
+    env: { ...env },
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
+  daemon.unref();
+  const started = await waitUntil(
+    () => daemon.exitCode !== null || (readRunState(dataDir)?.processes.length ?? 0) > 0,
+    20_000,
+  );
+  if (started && daemon.exitCode === null) return;
+  throw new StackError(`The supervisor did not start:\n${lastLines(join(logsDir, "supervisor.log"))}`);
+}
+
+async function waitForAll(config: StackConfig, report: (line: string) => void): Promise<void> {
+  const ready = new Set<string>();
+  let failed: ProcessStatus | undefined;
+  let state: RunState | undefined;
+  const isUp = await waitUntil(async () => {
+    state = readRunState(config.dataDir);
+    if (state === undefined) return true;
+    for (const status of state.processes) {
+      if (ready.has(status.name)) continue;
+      if (await isPartReady(config, status)) {
+        ready.add(status.name);
+        report(`  ready: ${status.name}`);
+      } else if (status.restarts >= restartsMax) {
+        failed = status;
+        return true;
+      }
+    }
+    return ready.size === state.processes.length;
+  }, readyTimeoutMs);
+  if (isUp && failed === undefined && state !== undefined) return;
+  const missing = state?.processes.filter(({ name }) => !ready.has(name)).map(({ name }) => name) ?? [];
+  const named = failed?.name ?? missing[0];
+  const log = named === undefined ? "" : `\n${lastLines(join(config.dataDir, "logs", `${named}.log`))}`;
+  await down(config.dataDir, () => {});
+  throw new StackError(
+    failed === undefined
+      ? `Not ready after ${readyTimeoutMs / 1000} s, so everything was stopped again: ${missing.join(", ")}. The last lines of ${named}:${log}`
+      : `${failed.name} ends again and again, so everything was stopped again. Its last lines:${log}`,
+  );
+}
+
+function lastLines(file: string): string {
+  try {
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    return lines
+      .slice(-logLinesShown)
+      .map((line) => `  ${line}`)
+      .join("\n");
+  } catch {
+    return "  (no log)";
+  }
+}
