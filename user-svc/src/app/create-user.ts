@@ -1,0 +1,38 @@
+import { DomainError } from "@quartet/chassis/domain-error";
+import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
+import { createUser, normalizeEmail, type User } from "../domain/user.ts";
+import type { PasswordHasher, UserStore } from "./ports.ts";
+
+export type CreateUser = (
+  input: { readonly email: string; readonly displayName: string; readonly password: string },
+  request: RequestClaim | undefined,
+) => Promise<User>;
+
+/**
+ * Creates the command that creates a customer, once for each request id. The claim leaves the password out, because not
+ * even a hash of it may be stored there; a repetition is told from a reuse by checking the password itself.
+ */
+export function createCreateUser(deps: {
+  users: Pick<UserStore, "create">;
+  passwords: PasswordHasher;
+  now: () => number;
+  newId: () => string;
+}): CreateUser {
+  return async ({ email, displayName, password }, request) => {
+    const passwordHash = await deps.passwords.hash(password);
+    const [id, now] = [deps.newId(), deps.now()];
+    const user = await deps.users.create(normalizeEmail(email), request, (emailOwner) =>
+      createUser(emailOwner, { email, displayName, passwordHash, role: "CUSTOMER" }, id, now),
+    );
+    const isRepetition = user.id !== id;
+    if (isRepetition && !(await deps.passwords.verify(password, user.passwordHash))) {
+      throw new DomainError(
+        "already_exists",
+        "REQUEST_ID_REUSED",
+        "request_id was used before for a request with other content",
+        { fields: [{ field: "request_id", description: "was used before for a request with other content" }] },
+      );
+    }
+    return user;
+  };
+}
