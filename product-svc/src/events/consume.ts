@@ -1,4 +1,4 @@
-import { type MessageHandler, onEvent } from "@quartet/chassis/broker/consumer";
+import { type MessageHandler, onEvent } from "@quartet/chassis/broker/on-event";
 import { fromName } from "@quartet/chassis/resource-name";
 import {
   OrderCancelledSchema,

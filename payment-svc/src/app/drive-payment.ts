@@ -1,0 +1,79 @@
+import { type CaptureResult, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
+import { amountOf, type Payment } from "../domain/payment.ts";
+import { postponeRefund, recordRefund, startRefund } from "../domain/refund.ts";
+import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
+
+/** Resolves when the task is done, or put off because the provider's answer is not known. */
+export type DrivePayment = (task: ProviderTask) => Promise<void>;
+
+const retryDelayMinMs = 200;
+const retryDelayMaxMs = 30_000;
+
+/**
+ * Creates the command that takes one payment one step further with the provider. Each attempt is counted on disk before
+ * the call, and always under the same key: after a crash or an answer that never came, the provider is asked what became
+ * of the key before anything is asked for again, so that nothing happens twice.
+ */
+export function createDrivePayment(deps: {
+  payments: Pick<PaymentStore, "update">;
+  provider: PaymentProvider;
+  now: () => number;
+}): DrivePayment {
+  const { payments, provider, now } = deps;
+
+  const capture = async (paymentId: string) => {
+    const started = await payments.update(paymentId, (payment) => startCapture(payment, now()));
+    if (started?.state !== "CAPTURING") return;
+    const result = await known(() => captureOnce(provider, started));
+    const nextAttemptTime = now() + retryDelayMs(started.attempts);
+    await payments.update(paymentId, (payment) =>
+      result === undefined ? postponeCapture(payment, nextAttemptTime) : recordCapture(payment, result, now()),
+    );
+  };
+
+  const refund = async (paymentId: string, refundId: string) => {
+    const started = await payments.update(paymentId, (payment) => startRefund(payment, refundId, now()));
+    const refunding = started?.refunds.find((candidate) => candidate.id === refundId);
+    if (started === undefined || refunding === undefined) return;
+    const isDone = await known(() => refundOnce(provider, started, refunding));
+    const nextAttemptTime = now() + retryDelayMs(refunding.attempts);
+    await payments.update(paymentId, (payment) =>
+      isDone ? recordRefund(payment, refundId, now()) : postponeRefund(payment, refundId, nextAttemptTime),
+    );
+  };
+
+  return (task) => (task.kind === "capture" ? capture(task.paymentId) : refund(task.paymentId, task.refundId));
+}
+
+async function captureOnce(provider: PaymentProvider, payment: Payment): Promise<CaptureResult> {
+  const key = `capture/${payment.id}`;
+  const earlier = payment.attempts > 1 ? await provider.findCapture(key) : undefined;
+  if (earlier !== undefined) return earlier;
+  return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "" });
+}
+
+async function refundOnce(
+  provider: PaymentProvider,
+  payment: Payment,
+  refund: Payment["refunds"][number],
+): Promise<true> {
+  const key = `refund/${refund.id}`;
+  if (refund.attempts > 1 && (await provider.findRefund(key))) return true;
+  const amount = { currency: amountOf(payment).currency, minorUnits: refund.amountMinor };
+  await provider.refund({ key, captureKey: `capture/${payment.id}`, amount });
+  return true;
+}
+
+/** The result of a call, or undefined when it is not known. */
+async function known<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof ProviderUnavailableError) return undefined;
+    throw error;
+  }
+}
+
+function retryDelayMs(attempts: number): number {
+  return Math.min(retryDelayMaxMs, retryDelayMinMs * 2 ** Math.min(attempts - 1, 20));
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { CaptureResult } from "../domain/capture.ts";
+import type { Money, Payment, PaymentDecision } from "../domain/payment.ts";
+
+/** Work for the provider that is due. */
+export type ProviderTask =
+  | { readonly kind: "capture"; readonly paymentId: string }
+  | { readonly kind: "refund"; readonly paymentId: string; readonly refundId: string };
+
+/**
+ * Keeps payments, their refunds and the ledger. Each write is one transaction: load, decide, save, book, append the
+ * events to the outbox, and claim the message that caused it. A decision may be run more than once, so it must be pure;
+ * undefined changes nothing.
+ */
+export interface PaymentStore {
+  /** Changes a payment because of a message. A repeated message does nothing. */
+  handle(
+    paymentId: string,
+    message: IncomingMessage,
+    decide: (payment: Payment | undefined) => PaymentDecision | undefined,
+  ): Promise<void>;
+  /** Changes a payment that exists. Resolves with it after the change, or undefined when nothing changed. */
+  update(paymentId: string, decide: (payment: Payment) => PaymentDecision | undefined): Promise<Payment | undefined>;
+  /** Up to `limit` tasks whose time has come, the longest waiting first. */
+  due(now: number, limit: number): Promise<readonly ProviderTask[]>;
+}
+
+/** What the reads need. */
+export interface PaymentQueries {
+  get(paymentId: string): Promise<Payment | undefined>;
+  /** Up to `limit` payments of a user, newest first, after the payment `afterId`. */
+  list(query: { userId: string; afterId: string | undefined; limit: number }): Promise<readonly Payment[]>;
+}
+
+/** The provider did not answer, or not clearly: what was asked for may have happened or not. */
+export class ProviderUnavailableError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ProviderUnavailableError";
+  }
+}
+
+/**
+ * A payment provider. It carries out each key once: the same key again returns what happened the first time. Every
+ * function throws a ProviderUnavailableError when the result is not known.
+ */
+export interface PaymentProvider {
+  capture(request: { key: string; amount: Money; paymentToken: string }): Promise<CaptureResult>;
+  /** Returns a part or all of what was captured under `captureKey`. */
+  refund(request: { key: string; captureKey: string; amount: Money }): Promise<void>;
+  /** What became of a capture; undefined when the provider never heard of the key. */
+  findCapture(key: string): Promise<CaptureResult | undefined>;
+  /** Whether a refund was carried out. */
+  findRefund(key: string): Promise<boolean>;
+}

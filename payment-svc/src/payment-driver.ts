@@ -1,0 +1,78 @@
+import type { Logger } from "@quartet/chassis/log";
+import type { Worker } from "@quartet/chassis/service-host";
+import type { DrivePayment } from "./app/drive-payment.ts";
+import type { PaymentStore, ProviderTask } from "./app/ports.ts";
+
+/** Looks for due work at least this often; most of it is found at once, because nudge() says so. */
+const pollIntervalMs = 500;
+/** Most calls to the provider at a time. */
+const callsMax = 16;
+
+/** The worker that asks the provider. One process of the service runs it: the one that leads. */
+export interface PaymentDriver extends Worker {
+  /** Says that there may be work now. Cheap, and harmless when there is none or the driver does not run. */
+  nudge(): void;
+}
+
+/** Creates the driver. Work under way when a process dies is found again by the next one, at once. */
+export function createPaymentDriver(deps: {
+  payments: Pick<PaymentStore, "due">;
+  drive: DrivePayment;
+  now: () => number;
+  log: Logger;
+}): PaymentDriver {
+  const { payments, drive, now, log } = deps;
+  const underWay = new Map<string, Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+  let isRunning = false;
+  let isLooking = false;
+  let lookAgain = false;
+
+  const run = (task: ProviderTask) => {
+    const key = task.kind === "capture" ? task.paymentId : task.refundId;
+    if (underWay.has(key)) return;
+    const done = drive(task)
+      .catch((error) => log.error({ err: error, task }, "cannot drive a payment"))
+      .finally(() => {
+        underWay.delete(key);
+        // The end of one task can be the beginning of another: what was captured may have to go back.
+        void look();
+      });
+    underWay.set(key, done);
+  };
+
+  const look = async (): Promise<void> => {
+    if (!isRunning || underWay.size >= callsMax) return;
+    if (isLooking) {
+      lookAgain = true;
+      return;
+    }
+    isLooking = true;
+    try {
+      do {
+        lookAgain = false;
+        // Tasks under way are still due: as many more are asked for.
+        const tasks = await payments.due(now(), callsMax + underWay.size);
+        for (const task of tasks) if (isRunning && underWay.size < callsMax) run(task);
+      } while (lookAgain && isRunning);
+    } catch (error) {
+      log.error({ err: error }, "cannot look for payments to drive");
+    } finally {
+      isLooking = false;
+    }
+  };
+
+  return {
+    start() {
+      isRunning = true;
+      timer = setInterval(() => void look(), pollIntervalMs);
+      void look();
+    },
+    nudge: () => void look(),
+    async stop() {
+      isRunning = false;
+      clearInterval(timer);
+      await Promise.all(underWay.values());
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { toName } from "@quartet/chassis/resource-name";
+import { type Money as MoneyMessage, MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
+import {
+  Payment_State,
+  type Payment as PaymentMessage,
+  PaymentSchema,
+} from "@quartet/proto/shop/payment/v1/payment_pb";
+import { type Money, type Payment, type PaymentState, refundedMinor } from "../domain/payment.ts";
+
+const states: Readonly<Record<PaymentState, Payment_State>> = {
+  CAPTURING: Payment_State.CAPTURING,
+  CAPTURED: Payment_State.CAPTURED,
+  DECLINED: Payment_State.DECLINED,
+  VOIDED: Payment_State.VOIDED,
+};
+
+/** Returns the message of an amount. */
+export function toMoneyMessage({ currency, minorUnits }: Money): MoneyMessage {
+  return create(MoneySchema, { currency, minorUnits: BigInt(minorUnits) });
+}
+
+/** Returns the message of a payment. The payment token is nobody's business. */
+export function toPaymentMessage(payment: Payment): PaymentMessage {
+  const { amount } = payment;
+  const refunded = amount && { currency: amount.currency, minorUnits: refundedMinor(payment) };
+  return create(PaymentSchema, {
+    name: toName("payments", payment.id),
+    order: toName("orders", payment.id),
+    user: toName("users", payment.userId),
+    state: states[payment.state],
+    amount: amount && toMoneyMessage(amount),
+    refunded: refunded && toMoneyMessage(refunded),
+    declineCode: payment.declineCode,
+    createTime: timestampFromMs(payment.createTime),
+    updateTime: timestampFromMs(payment.updateTime),
+    etag: `"${payment.version}"`,
+  });
+}

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { implement } from "@quartet/chassis/rpc/implement";
+import { openServiceCore } from "@quartet/chassis/service-core";
+import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
+import { createDrivePayment } from "./app/drive-payment.ts";
+import type { PaymentProvider } from "./app/ports.ts";
+import { createSettlePayments } from "./app/settle-payments.ts";
+import { openTestProvider } from "./clients/test-provider.ts";
+import type { PaymentConfig } from "./config.ts";
+import { createHandlers } from "./events/consume.ts";
+import { createToOutgoing } from "./events/publish.ts";
+import { migrations } from "./migrations.ts";
+import { createPaymentDriver } from "./payment-driver.ts";
+import { createPaymentServiceImpl } from "./rpc/payment-service.ts";
+import { createPaymentQueries } from "./storage/payment-queries.ts";
+import { createPaymentStore } from "./storage/payment-store.ts";
+
+/** Puts payment-svc together: the only place that knows every part of it. */
+export async function createService(
+  config: PaymentConfig,
+  overrides: ServiceOverrides & { provider?: PaymentProvider } = {},
+): Promise<Service> {
+  const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
+  const { database, unitOfWork, pageTokens, now, newId, log } = core;
+
+  const provider = overrides.provider ?? openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now });
+  const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
+  const drive = createDrivePayment({ payments, provider, now });
+  const driver = createPaymentDriver({ payments, drive, now, log });
+  const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge });
+
+  return createServiceHost(core, {
+    registrations: [
+      implement(PaymentService, createPaymentServiceImpl({ queries: createPaymentQueries({ database }), pageTokens })),
+    ],
+    handlers: createHandlers({ settlePayments }),
+    workers: [driver],
+    ...overrides,
+  });
+}

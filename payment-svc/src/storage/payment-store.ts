@@ -1,0 +1,82 @@
+import type { Database } from "@quartet/chassis/storage/database";
+import { and, asc, eq, lte } from "@quartet/chassis/storage/drizzle";
+import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
+import type { UnitOfWork, Work } from "@quartet/chassis/storage/unit-of-work";
+import type { PaymentStore } from "../app/ports.ts";
+import type { Payment, PaymentDecision, PaymentEvent } from "../domain/payment.ts";
+import { createPaymentRows, toRow } from "./payment-rows.ts";
+import { ledgerEntries, payments, refunds } from "./schema.ts";
+
+/** Creates the store of payments on SQLite. `toOutgoing` encodes events for the outbox. */
+export function createPaymentStore(options: {
+  database: Database;
+  unitOfWork: UnitOfWork;
+  toOutgoing: (event: PaymentEvent) => OutgoingEvent;
+  now: () => number;
+}): PaymentStore {
+  const { unitOfWork, toOutgoing, now } = options;
+  const { orm } = options.database;
+  const load = createPaymentRows(options.database);
+
+  const save = ({ next, entries, events }: PaymentDecision): Work<Payment> => {
+    const { id, ...changes } = toRow(next);
+    orm
+      .insert(payments)
+      .values({ id, ...changes })
+      .onConflictDoUpdate({ target: payments.id, set: changes })
+      .run();
+    for (const { id: refundId, ...refund } of next.refunds) {
+      orm
+        .insert(refunds)
+        .values({ id: refundId, paymentId: id, ...refund })
+        .onConflictDoUpdate({ target: refunds.id, set: refund })
+        .run();
+    }
+    for (const entry of entries) {
+      orm
+        .insert(ledgerEntries)
+        .values({ ...entry, paymentId: id, createTime: now() })
+        .run();
+    }
+    return { value: next, events: events.map(toOutgoing) };
+  };
+
+  return {
+    async handle(paymentId, message, decide) {
+      await unitOfWork.commitMessage(message, () => {
+        const decision = decide(load.payment(paymentId));
+        return decision === undefined ? { value: undefined } : save(decision);
+      });
+    },
+
+    update: (paymentId, decide) =>
+      unitOfWork.commit((): Work<Payment | undefined> => {
+        const payment = load.payment(paymentId);
+        const decision = payment === undefined ? undefined : decide(payment);
+        return decision === undefined ? { value: undefined } : save(decision);
+      }),
+
+    async due(time, limit) {
+      const captures = orm
+        .select({ paymentId: payments.id, time: payments.nextAttemptTime })
+        .from(payments)
+        .where(and(eq(payments.state, "CAPTURING"), lte(payments.nextAttemptTime, time)))
+        .orderBy(asc(payments.nextAttemptTime))
+        .limit(limit)
+        .all();
+      const returns = orm
+        .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
+        .from(refunds)
+        .where(and(eq(refunds.state, "REQUESTED"), lte(refunds.nextAttemptTime, time)))
+        .orderBy(asc(refunds.nextAttemptTime))
+        .limit(limit)
+        .all();
+      return [
+        ...captures.map((row) => ({ kind: "capture" as const, ...row })),
+        ...returns.map((row) => ({ kind: "refund" as const, ...row })),
+      ]
+        .sort((one, other) => one.time - other.time)
+        .slice(0, limit);
+    },
+  };
+}
