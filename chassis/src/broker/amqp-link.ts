@@ -50,6 +50,7 @@ export function createAmqpLink(options: {
     const opened = await openSession({
       url: options.url,
       connectionName: name,
+      signal: stopping.signal,
       onBlockedChange: () => options.onStateChange(),
     });
     const abandon = () => opened.fail(new Error("stopped"));

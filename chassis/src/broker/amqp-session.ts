@@ -34,14 +34,19 @@ export interface AmqpSession {
 export function openSession(options: {
   url: string;
   connectionName: string;
+  /** Gives up when aborted. */
+  signal: AbortSignal;
   onBlockedChange: () => void;
 }): Promise<AmqpSession> {
   return new Promise((resolve, reject) => {
     const socketAbort = new AbortController();
-    const deadline = setTimeout(() => {
-      reject(new BrokerUnavailableError(`no connection within ${connectTimeoutMs} ms`));
+    const giveUp = (cause: string) => {
+      reject(new BrokerUnavailableError(cause));
       socketAbort.abort();
-    }, connectTimeoutMs);
+    };
+    const onAbort = () => giveUp("stopped");
+    const deadline = setTimeout(() => giveUp(`no connection within ${connectTimeoutMs} ms`), connectTimeoutMs);
+    options.signal.addEventListener("abort", onAbort);
     const socketOptions = {
       noDelay: true,
       keepAlive: true,
@@ -50,6 +55,7 @@ export function openSession(options: {
     };
     amqp.connect(withHeartbeat(options.url), socketOptions, (error: Error | null, connection: Connection) => {
       clearTimeout(deadline);
+      options.signal.removeEventListener("abort", onAbort);
       if (error !== null && error !== undefined) {
         reject(new BrokerUnavailableError(error.message, { cause: error }));
         return;
