@@ -104,6 +104,8 @@ describe("assertSchemaMatches", () => {
     "a missing reference": [" REFERENCES shelves (id)", ""],
     "a missing unique constraint": [" UNIQUE,", ","],
     "an index that is not unique": ["CREATE UNIQUE INDEX", "CREATE INDEX"],
+    "an index on other columns": ["things (shelf, size)", "things (shelf)"],
+    "a default": ["label TEXT UNIQUE", "label TEXT UNIQUE DEFAULT 'none'"],
     "an index that is partial": ["things (size)", "things (size) WHERE size > 1"],
     "a table that the schema does not know": ["CREATE INDEX things_size ON things (size)", "CREATE TABLE x (y) STRICT"],
   };

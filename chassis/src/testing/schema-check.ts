@@ -12,11 +12,13 @@ interface TableShape {
   readonly references: readonly string[];
 }
 
+const expression = "an expression";
+
 type Shapes = Readonly<Record<string, TableShape>>;
 
 /**
- * Fails when the migrated database is not what the Drizzle schema says: tables, columns, types, NOT NULL, primary keys,
- * foreign keys, indexes and uniqueness; when a table is not STRICT; and when a table is missing from the schema. CHECK
+ * Fails when the migrated database is not what the Drizzle schema says: tables, columns, types, NOT NULL, whether there is
+ * a default, primary keys, foreign keys, indexes and uniqueness; when a table is not STRICT; and when a table is missing from the schema. CHECK
  * constraints, virtual tables and triggers are the migrations' alone. `schema` is a module of tables.
  */
 export function assertSchemaMatches(database: Database, schema: Readonly<Record<string, unknown>>): void {
@@ -46,14 +48,17 @@ function shapeOfSchema(table: AnySQLiteTable): TableShape {
       columns
         .map((column) => {
           const required = column.notNull || key.includes(column.name);
-          return [column.name, typeText(column.getSQLType(), required)] as const;
+          return [column.name, typeText(column.getSQLType(), required, column.default !== undefined)] as const;
         })
         .sort(byName),
     ),
     key,
     indexes: [
       ...uniqueColumns.map((names) => `unique (${names})`),
-      ...indexes.map(({ config }) => indexText(config.name, config.unique, config.where !== undefined)),
+      ...indexes.map(({ config }) => {
+        const names = config.columns.map((column) => ("name" in column ? column.name : expression));
+        return indexText(config.name, names, config.unique, config.where !== undefined);
+      }),
     ].sort(),
     references: foreignKeys
       .map((foreignKey) => {
@@ -88,6 +93,7 @@ function shapeOfTable({ sqlite }: Database, table: string, strict: boolean): Tab
     type: string;
     notnull: number;
     pk: number;
+    dflt_value: string | null;
   }[];
   const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
   const indexes = sqlite.pragma(`index_list("${table}")`) as {
@@ -100,21 +106,27 @@ function shapeOfTable({ sqlite }: Database, table: string, strict: boolean): Tab
     strict,
     columns: Object.fromEntries(
       columns
-        .map(({ name, type, notnull, pk }) => [name, typeText(type, notnull === 1 || pk > 0)] as const)
+        .map((column) => {
+          const { name, type, notnull, pk, dflt_value } = column;
+          return [name, typeText(type, notnull === 1 || pk > 0, dflt_value !== null)] as const;
+        })
         .sort(byName),
     ),
     key: namesOf(key),
     indexes: indexes
       .filter(({ origin }) => origin !== "pk")
       .map(({ name, unique, origin, partial }) =>
-        origin === "u" ? `unique (${columnsOfIndex(name)})` : indexText(name, unique === 1, partial === 1),
+        origin === "u"
+          ? `unique (${columnsOfIndex(name)})`
+          : indexText(name, columnsOfIndex(name), unique === 1, partial === 1),
       )
       .sort(),
     references: referencesOf(table),
   };
 
   function columnsOfIndex(index: string): string[] {
-    return namesOf(sqlite.pragma(`index_info("${index}")`) as { name: string }[]);
+    const parts = sqlite.pragma(`index_info("${index}")`) as { name: string | null }[];
+    return parts.map(({ name }) => name ?? expression);
   }
 
   function referencesOf(from: string): string[] {
@@ -136,12 +148,12 @@ function shapeOfTable({ sqlite }: Database, table: string, strict: boolean): Tab
   }
 }
 
-function typeText(type: string, required: boolean): string {
-  return required ? `${type.toUpperCase()} NOT NULL` : type.toUpperCase();
+function typeText(type: string, required: boolean, hasDefault: boolean): string {
+  return `${type.toUpperCase()}${required ? " NOT NULL" : ""}${hasDefault ? " DEFAULT" : ""}`;
 }
 
-function indexText(name: string, unique: boolean, partial: boolean): string {
-  return `${unique ? "unique index" : "index"} ${name}${partial ? " (partial)" : ""}`;
+function indexText(name: string, columns: readonly string[], unique: boolean, partial: boolean): string {
+  return `${unique ? "unique index" : "index"} ${name} (${columns})${partial ? " partial" : ""}`;
 }
 
 function referenceText(from: readonly string[], table: string, to: readonly string[]): string {
