@@ -24,15 +24,17 @@ export interface ServiceCore {
   readonly pageTokens: PageTokens;
 }
 
+/** What a test may put in place of time, ids and logs. */
+export interface CoreOverrides {
+  readonly now?: () => number;
+  readonly newId?: () => string;
+  readonly log?: Logger;
+}
+
 /** Opens a service's database, brings it up to date, and makes what every service needs of time, ids, logs and metrics. */
-export async function openServiceCore(options: {
-  name: string;
-  config: CommonConfig;
-  migrations: MigrationSource;
-  now?: () => number;
-  newId?: () => string;
-  log?: Logger;
-}): Promise<ServiceCore> {
+export async function openServiceCore(
+  options: { name: string; config: CommonConfig; migrations: MigrationSource } & CoreOverrides,
+): Promise<ServiceCore> {
   const { name, config, now = Date.now, newId = newUuid } = options;
   const log = options.log ?? createLogger({ service: name, level: config.logLevel });
   mkdirSync(config.dataDir, { recursive: true });

@@ -4,7 +4,6 @@ import { openServiceCore } from "@quartet/chassis/service-core";
 import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
 import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
 import { createDrivePayment } from "./app/drive-payment.ts";
-import type { PaymentProvider } from "./app/ports.ts";
 import { createSettlePayments } from "./app/settle-payments.ts";
 import { openTestProvider } from "./clients/test-provider.ts";
 import type { PaymentConfig } from "./config.ts";
@@ -17,10 +16,7 @@ import { createPaymentQueries } from "./storage/payment-queries.ts";
 import { createPaymentStore } from "./storage/payment-store.ts";
 
 /** Puts payment-svc together: the only place that knows every part of it. */
-export async function createService(
-  config: PaymentConfig,
-  overrides: ServiceOverrides & { provider?: PaymentProvider } = {},
-): Promise<Service> {
+export async function createService(config: PaymentConfig, overrides: ServiceOverrides = {}): Promise<Service> {
   const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
   const { database, unitOfWork, pageTokens, now, newId, log } = core;
 
@@ -36,6 +32,7 @@ export async function createService(
     ],
     handlers: createHandlers({ settlePayments }),
     workers: [driver],
+    close: provider.close,
     ...overrides,
   });
 }

@@ -1,5 +1,5 @@
 import type { Logger } from "@quartet/chassis/log";
-import type { Worker } from "@quartet/chassis/service-host";
+import type { Worker } from "@quartet/chassis/worker";
 import type { UserStore } from "./app/ports.ts";
 
 const intervalMs = 60_000;

@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { createRemoteKeySet, type KeySet } from "./auth/key-set.ts";
+import { createTokenVerifier } from "./auth/token-verifier.ts";
+import { createAmqpBroker } from "./broker/amqp-broker.ts";
+import type { Broker } from "./broker/broker.ts";
+import { createConsumer } from "./broker/consumer.ts";
+import type { MessageHandler } from "./broker/on-event.ts";
+import { createRelay } from "./broker/relay.ts";
+import { loadContract } from "./contract.ts";
+import { eventCatalog } from "./events/catalog.ts";
+import { topologyOf } from "./events/topology.ts";
+import type { Logger } from "./log.ts";
+import { createGrpcServer } from "./rpc/grpc-server.ts";
+import { createHttpServer } from "./rpc/http-server.ts";
+import type { ServiceRegistration } from "./rpc/implement.ts";
+import { createInterceptors } from "./rpc/interceptors.ts";
+import type { CoreOverrides, ServiceCore } from "./service-core.ts";
+import { createStatusPages } from "./status-pages.ts";
+import { createCleanUp } from "./storage/clean-up.ts";
+import { createInbox } from "./storage/inbox.ts";
+import { createLeaderLock } from "./storage/leader-lock.ts";
+import { createOutbox } from "./storage/outbox.ts";
+import { createWorkerGroup, type Worker } from "./worker.ts";
+
+/** A service that can run. */
+export interface Service {
+  readonly log: Logger;
+  /** Starts everything; resolves with the ports it listens on once it serves. */
+  start(): Promise<{ rpcPort: number; httpPort: number }>;
+  /** Stops in order: no new calls, calls and messages under way end, last events go out, the database closes. */
+  stop(): Promise<void>;
+}
+
+/** What a test may put in place of the real parts of a service. */
+export interface ServiceOverrides extends CoreOverrides {
+  /** Instead of RabbitMQ at AMQP_URL. */
+  readonly broker?: Broker;
+  /** Instead of the keys behind JWKS_URL. */
+  readonly keySet?: KeySet;
+}
+
+/** What a service brings to its host. */
+export interface ServiceParts extends Pick<ServiceOverrides, "broker" | "keySet"> {
+  readonly registrations: readonly ServiceRegistration[];
+  /** Handlers of exactly those events that the contract makes the service consume. */
+  readonly handlers: Iterable<readonly [type: string, handler: MessageHandler]>;
+  /** What runs in one process of the service at a time. */
+  readonly workers?: readonly Worker[];
+  /** Called last, to close what the service opened itself. */
+  readonly close?: () => Promise<void> | void;
+}
+
+/** The exchange that all events of the system go through, and the domain of the reasons in all errors. */
+const exchange = "shop.events";
+const errorDomain = "quartet";
+
+/**
+ * Puts a service together: its own parts, and round them the two wires, the broker with relay and consumer, the keys and
+ * the status pages. Nothing runs before start().
+ */
+export function createServiceHost(core: ServiceCore, parts: ServiceParts): Service {
+  const { name, config, log, metrics, now, database } = core;
+  const { registrations, handlers, workers = [] } = parts;
+  const contract = loadContract();
+  const catalog = eventCatalog(contract.registry.files);
+  const topology = topologyOf(catalog, { service: name, exchange });
+
+  const outbox = createOutbox({ database });
+  const inbox = createInbox({ database, now });
+  const leader = createLeaderLock({ file: database.file });
+  const broker = parts.broker ?? createAmqpBroker({ url: config.amqpUrl, topology, appId: name, log, metrics });
+  const relay = createRelay({ outbox, broker, leader, database, log, metrics, now });
+  const consumer = createConsumer({ service: name, broker, inbox, catalog, handlers, leader, log, metrics, now });
+  const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");
+  const cleanUp = createCleanUp({ database, outbox, inbox, now, onError });
+  const leading = createWorkerGroup({ leader, workers: [...workers, cleanUp] });
+
+  const cacheFile = join(config.dataDir, `${name}-jwks.json`);
+  const keySet = parts.keySet ?? createRemoteKeySet({ url: config.jwksUrl, cacheFile, log, now });
+  const { tokenIssuer: issuer, tokenAudience: audience, bindAddress } = config;
+  const verifier = createTokenVerifier({ keys: keySet, issuer, audience, now });
+  const interceptors = createInterceptors({ log, metrics, verifier, domain: errorDomain, now });
+  const grpcServer = createGrpcServer({
+    registrations,
+    interceptors,
+    bindAddress,
+    port: config.rpcPort,
+    contract: contract.descriptorSet,
+    log,
+    implementation: config.grpcServer,
+  });
+  let isServing = false;
+  const httpServer = createHttpServer({
+    registrations,
+    interceptors,
+    bindAddress,
+    port: config.httpPort,
+    pages: createStatusPages(core, { broker, keySet, isServing: () => isServing }),
+    log,
+  });
+
+  return {
+    log,
+
+    async start() {
+      keySet.start();
+      broker.start();
+      leader.start();
+      const [{ port: rpcPort }, { port: httpPort }] = await Promise.all([grpcServer.start(), httpServer.start()]);
+      consumer.start();
+      relay.start();
+      leading.start();
+      isServing = true;
+      grpcServer.setServing(true);
+      return { rpcPort, httpPort };
+    },
+
+    async stop() {
+      isServing = false;
+      grpcServer.setServing(false);
+      await Promise.all([grpcServer.stop(config.shutdownGraceMs), httpServer.stop(config.shutdownGraceMs)]);
+      await consumer.stop();
+      await leading.stop();
+      await relay.stop();
+      await broker.stop();
+      keySet.stop();
+      await leader.stop();
+      await parts.close?.();
+      await database.close();
+    },
+  };
+}
