@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type ServiceImpl } from "@connectrpc/connect";
+import { DomainError } from "@quartet/chassis/domain-error";
+import { implement } from "@quartet/chassis/rpc/implement";
+import { inMemoryTransport } from "@quartet/chassis/testing/test-server";
+import { Product_State, ProductSchema } from "@quartet/proto/shop/product/v1/product_pb";
+import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
+import { describe, it } from "mocha";
+import { createProductCatalogue } from "./product-catalogue.ts";
+
+type BatchGet = ServiceImpl<typeof ProductService>["batchGetProducts"];
+
+const warnings: unknown[] = [];
+
+function catalogueAnsweredBy(batchGetProducts: BatchGet) {
+  const refuse = () => assert.fail("another method was called");
+  const implementation = {
+    batchGetProducts,
+    createProduct: refuse,
+    adjustStock: refuse,
+    getProduct: refuse,
+    listProducts: refuse,
+  };
+  const transport = inMemoryTransport({ registrations: [implement(ProductService, implementation)] });
+  const log = { warn: (...line: unknown[]) => void warnings.push(line) };
+  return createProductCatalogue({ client: createClient(ProductService, transport), log });
+}
+
+describe("the view of product-svc's catalogue", () => {
+  it("asks for all products in one call and returns what placing an order needs", async () => {
+    const asked: (readonly string[])[] = [];
+    const catalogue = catalogueAnsweredBy(({ names }) => {
+      asked.push(names);
+      const base = { price: { currency: "EUR", minorUnits: 1299n }, version: 3n, displayName: "Cup" };
+      return {
+        products: [
+          create(ProductSchema, { ...base, name: "products/cup", state: Product_State.ACTIVE }),
+          create(ProductSchema, { ...base, name: "products/mug", state: Product_State.ARCHIVED }),
+        ],
+      };
+    });
+    const described = { version: 3, displayName: "Cup", price: { currency: "EUR", minorUnits: 1299 } };
+    assert.deepEqual(await catalogue.fetch(["cup", "mug"]), {
+      kind: "found",
+      products: [
+        { ...described, id: "cup", archived: false },
+        { ...described, id: "mug", archived: true },
+      ],
+    });
+    assert.deepEqual(asked, [["products/cup", "products/mug"]]);
+  });
+
+  it("tells which product does not exist", async () => {
+    const catalogue = catalogueAnsweredBy(() => {
+      const metadata = { product: "products/mug" };
+      throw new DomainError("not_found", "PRODUCT_NOT_FOUND", "products/mug does not exist", { metadata });
+    });
+    assert.deepEqual(await catalogue.fetch(["cup", "mug"]), { kind: "unknown", productId: "mug" });
+  });
+
+  for (const code of [Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]) {
+    it(`counts ${Code[code]} as no answer`, async () => {
+      const catalogue = catalogueAnsweredBy(() => {
+        throw new ConnectError("no", code);
+      });
+      const before = warnings.length;
+      assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
+      assert.equal(warnings.length, before);
+    });
+  }
+
+  it("counts a defect over there as no answer, and says so in the log", async () => {
+    const catalogue = catalogueAnsweredBy(() => {
+      throw new Error("oops");
+    });
+    const before = warnings.length;
+    assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
+    assert.equal(warnings.length, before + 1);
+  });
+
+  it("does not wait for an answer that does not come", async () => {
+    const catalogue = catalogueAnsweredBy(
+      (_, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
+    );
+    assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
+  });
+});

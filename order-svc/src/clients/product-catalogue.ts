@@ -1,0 +1,42 @@
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { Logger } from "@quartet/chassis/log";
+import { toName } from "@quartet/chassis/resource-name";
+import { errorInfoOf } from "@quartet/chassis/rpc/error-details";
+import type { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
+import type { CatalogueAnswer, ProductCatalogue } from "../app/ports.ts";
+import { toPricedProduct } from "./product-message.ts";
+
+/** How long product-svc may take: an order does not wait longer, it takes the prices that are known. */
+const fetchTimeoutMs = 100;
+
+/** Where an answer is not worth a line in the log: the service is away or slow, which the caller is prepared for. */
+const expectedCodes: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.ResourceExhausted];
+
+/** Creates the view of product-svc's catalogue over RPC. No error of the other service leaves it. */
+export function createProductCatalogue(deps: {
+  client: Pick<Client<typeof ProductService>, "batchGetProducts">;
+  log: Pick<Logger, "warn">;
+}): ProductCatalogue {
+  return {
+    async fetch(productIds) {
+      try {
+        const names = productIds.map((id) => toName("products", id));
+        const { products } = await deps.client.batchGetProducts({ names }, { timeoutMs: fetchTimeoutMs });
+        return { kind: "found", products: products.map(toPricedProduct) };
+      } catch (error) {
+        return toAnswer(error, productIds, deps.log);
+      }
+    },
+  };
+}
+
+function toAnswer(error: unknown, productIds: readonly string[], log: Pick<Logger, "warn">): CatalogueAnswer {
+  const failure = ConnectError.from(error);
+  if (failure.code === Code.NotFound) {
+    const name = errorInfoOf(failure)?.metadata.product;
+    const productId = productIds.find((id) => toName("products", id) === name);
+    if (productId !== undefined) return { kind: "unknown", productId };
+  }
+  if (!expectedCodes.includes(failure.code)) log.warn({ err: failure }, "product-svc answered with an error");
+  return { kind: "unavailable" };
+}

@@ -1,0 +1,64 @@
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@quartet/chassis/rpc/client/grpc-transport";
+import { implement } from "@quartet/chassis/rpc/implement";
+import { openServiceCore } from "@quartet/chassis/service-core";
+import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
+import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
+import { createCancelOrder } from "./app/cancel-order.ts";
+import { createCreateOrder } from "./app/create-order.ts";
+import { createDeadlineSweeper } from "./app/deadline-sweeper.ts";
+import { createExpireOrders } from "./app/expire-orders.ts";
+import { createGatherPrices } from "./app/gather-prices.ts";
+import { createMoments } from "./app/moment.ts";
+import { createRecordFacts } from "./app/record-facts.ts";
+import { createRecordProduct } from "./app/record-product.ts";
+import { createProductCatalogue } from "./clients/product-catalogue.ts";
+import type { OrderConfig } from "./config.ts";
+import { createHandlers } from "./events/consume.ts";
+import { toOutgoing } from "./events/publish.ts";
+import { migrations } from "./migrations.ts";
+import { createOrderServiceImpl } from "./rpc/order-service.ts";
+import { createOrderQueries } from "./storage/order-queries.ts";
+import { createOrderStore } from "./storage/order-store.ts";
+import { createProductReplica } from "./storage/product-replica.ts";
+
+/** Puts order-svc together: the only place that knows every part of it. */
+export async function createService(config: OrderConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "order-svc", config, migrations, ...overrides });
+  const { database, unitOfWork, pageTokens, log, now, newId } = core;
+  const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs } = config;
+  const moment = createMoments({ now, newId });
+
+  const orders = createOrderStore({ database, unitOfWork, toOutgoing });
+  const products = createProductReplica({ database, unitOfWork });
+  const transport = createGrpcTransport({ target: config.productTarget, services: [ProductService], now });
+  const catalogue = createProductCatalogue({ client: createClient(ProductService, transport), log });
+
+  const gatherPrices = createGatherPrices({ products, catalogue, now, priceMaxAgeMs });
+  const implementation = createOrderServiceImpl({
+    queries: createOrderQueries({ database }),
+    createOrder: createCreateOrder({ orders, gatherPrices, moment, newId }),
+    cancelOrder: createCancelOrder({ orders, moment, cancelWindowMs }),
+    pageTokens,
+  });
+  const expireOrders = createExpireOrders({ orders, moment, now, stepDeadlineMs });
+
+  const host = createServiceHost(core, {
+    registrations: [implement(OrderService, implementation)],
+    handlers: createHandlers({
+      recordFacts: createRecordFacts({ orders, moment }),
+      recordProduct: createRecordProduct({ products, now }),
+    }),
+    workers: [createDeadlineSweeper({ expireOrders, log })],
+    ...overrides,
+  });
+  return {
+    log: host.log,
+    start: () => host.start(),
+    async stop() {
+      await host.stop();
+      transport.close();
+    },
+  };
+}
