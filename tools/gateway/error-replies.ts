@@ -1,0 +1,187 @@
+/** An error that the gateway makes itself, as every protocol has to see it. */
+export interface ErrorReply {
+  readonly reason: string;
+  readonly when: Condition;
+  /** Status to answer with in place of Envoy's own. */
+  readonly status?: number;
+  /** google.rpc.Code for REST callers. */
+  readonly code: number;
+  /** What gRPC callers get, where it is another code than for REST: Envoy's own translation of the HTTP status. */
+  readonly grpcCode?: number;
+  readonly connectCode: string;
+  /** What to say. "%LOCAL_REPLY_BODY%" stands for what Envoy would say. */
+  readonly message: string;
+  /** Tells what Envoy would say beside the message. */
+  readonly tellsCause?: boolean;
+  /** After how many seconds another attempt makes sense. */
+  readonly retryDelaySeconds?: number;
+}
+
+/** Which of Envoy's own answers is meant: by HTTP status, or by Envoy's response code details. */
+export type Condition =
+  | { readonly status: number }
+  | { readonly statusFrom: number }
+  | { readonly details: string }
+  | { readonly detailsPrefix: string };
+
+const again = { retryDelaySeconds: 1 };
+
+/**
+ * All of them; the first whose condition holds is sent. Reasons are those that the services use for the same thing, so a
+ * caller need not know who refused.
+ */
+export const errorReplies: readonly ErrorReply[] = [
+  {
+    reason: "KEYS_UNAVAILABLE",
+    when: { details: "jwt_authn_access_denied{Jwks_remote_fetch_is_failed}" },
+    // Not 401: the token may be good, and nobody should log out because of this.
+    status: 503,
+    code: 14,
+    connectCode: "unavailable",
+    message: "access tokens cannot be checked at the moment",
+    ...again,
+  },
+  {
+    reason: "MISSING_TOKEN",
+    when: { details: "jwt_authn_access_denied{Jwt_is_missing}" },
+    code: 16,
+    connectCode: "unauthenticated",
+    message: "this method needs an access token",
+  },
+  {
+    reason: "TOKEN_EXPIRED",
+    when: { details: "jwt_authn_access_denied{Jwt_is_expired}" },
+    code: 16,
+    connectCode: "unauthenticated",
+    message: "the access token has expired",
+  },
+  {
+    reason: "INVALID_TOKEN",
+    when: { detailsPrefix: "jwt_authn_access_denied" },
+    // Envoy says 403 for another audience.
+    status: 401,
+    code: 16,
+    connectCode: "unauthenticated",
+    message: "the access token is not valid",
+  },
+  {
+    reason: "ADMIN_REQUIRED",
+    when: { detailsPrefix: "rbac_access_denied" },
+    code: 7,
+    connectCode: "permission_denied",
+    message: "this method is for administrators",
+  },
+  {
+    reason: "ROUTE_NOT_FOUND",
+    when: { status: 404 },
+    code: 5,
+    grpcCode: 12,
+    connectCode: "unimplemented",
+    message: "there is no such method or path",
+  },
+  {
+    // Of the path or the query: Envoy names the parameter.
+    reason: "MALFORMED_REQUEST",
+    when: { detailsPrefix: "early_grpc_json_transcode_failure" },
+    code: 3,
+    grpcCode: 13,
+    connectCode: "invalid_argument",
+    message: "%LOCAL_REPLY_BODY%",
+  },
+  {
+    // Envoy's words quote the body over several lines, so they are no message; they do point at the fault.
+    reason: "MALFORMED_REQUEST",
+    when: { detailsPrefix: "grpc_json_transcode_failure{INVALID_ARGUMENT}" },
+    code: 3,
+    grpcCode: 13,
+    connectCode: "invalid_argument",
+    message: "the body is not JSON of the form that the method takes",
+    tellsCause: true,
+  },
+  {
+    reason: "MALFORMED_REQUEST",
+    when: { status: 400 },
+    code: 3,
+    grpcCode: 13,
+    connectCode: "invalid_argument",
+    message: "the request, its path or a header is not valid",
+  },
+  {
+    reason: "REQUEST_TIMEOUT",
+    when: { status: 408 },
+    code: 4,
+    connectCode: "deadline_exceeded",
+    message: "the request did not arrive in time",
+  },
+  {
+    reason: "REQUEST_TOO_LARGE",
+    when: { status: 413 },
+    code: 8,
+    grpcCode: 2,
+    connectCode: "resource_exhausted",
+    message: "the body is too large",
+  },
+  {
+    reason: "UNSUPPORTED_MEDIA_TYPE",
+    when: { status: 415 },
+    code: 3,
+    grpcCode: 2,
+    connectCode: "invalid_argument",
+    message: "a body must be JSON, not compressed, with the header content-type: application/json",
+  },
+  {
+    reason: "RATE_LIMITED",
+    when: { status: 429 },
+    code: 8,
+    connectCode: "resource_exhausted",
+    message: "too many requests from this address",
+    ...again,
+  },
+  {
+    reason: "HEADERS_TOO_LARGE",
+    when: { status: 431 },
+    code: 8,
+    grpcCode: 2,
+    connectCode: "resource_exhausted",
+    message: "the headers are too large",
+  },
+  {
+    reason: "BAD_ANSWER",
+    when: { status: 502 },
+    code: 13,
+    grpcCode: 14,
+    connectCode: "internal",
+    message: "the service's answer could not be understood",
+  },
+  {
+    reason: "SERVICE_UNAVAILABLE",
+    when: { status: 503 },
+    code: 14,
+    connectCode: "unavailable",
+    message: "the service is not available at the moment",
+    ...again,
+  },
+  {
+    reason: "DEADLINE_EXCEEDED",
+    when: { status: 504 },
+    code: 4,
+    connectCode: "deadline_exceeded",
+    message: "the call took longer than it may",
+  },
+  {
+    reason: "INTERNAL",
+    when: { statusFrom: 500 },
+    code: 13,
+    grpcCode: 2,
+    connectCode: "internal",
+    message: "internal error",
+  },
+  {
+    reason: "BAD_REQUEST",
+    when: { statusFrom: 400 },
+    code: 3,
+    grpcCode: 2,
+    connectCode: "invalid_argument",
+    message: "the request is not valid",
+  },
+];

@@ -1,0 +1,53 @@
+import { errorsSection } from "./errors-section.ts";
+import { readMethods } from "./methods.ts";
+import {
+  accessSection,
+  ratesSection,
+  routesSection,
+  type Section,
+  servicesSection,
+  statsSection,
+  tokensSection,
+} from "./sections.ts";
+
+const startPattern = /^( *)# <contract (\w+)>/;
+const endPattern = /^ *# <\/contract>/;
+
+/**
+ * Returns the gateway's configuration with every part between `# <contract name>` and `# </contract>` as the contract
+ * says. Throws when a part is missing, unknown or not closed.
+ */
+export function fill(yaml: string, contract: Uint8Array): string {
+  const methods = readMethods(contract);
+  const sections = new Map<string, Section>([
+    ["errors", errorsSection(contract)],
+    ["services", servicesSection(methods)],
+    ["tokens", tokensSection(methods)],
+    ["access", accessSection(methods)],
+    ["rates", ratesSection(methods)],
+    ["stats", statsSection(methods)],
+    ["routes", routesSection(methods)],
+  ]);
+
+  const filled: string[] = [];
+  let open: string | undefined;
+  for (const line of yaml.split("\n")) {
+    const [, indent, name] = startPattern.exec(line) ?? [];
+    if (name !== undefined) {
+      const section = sections.get(name);
+      if (open !== undefined) throw new Error(`the part ${open} of envoy.yaml is not closed`);
+      if (section === undefined) throw new Error(`envoy.yaml has an unknown or repeated part ${name}`);
+      filled.push(line, ...section.map((text) => `${indent}${text}`));
+      sections.delete(name);
+      open = name;
+    } else if (endPattern.test(line)) {
+      filled.push(line);
+      open = undefined;
+    } else if (open === undefined) {
+      filled.push(line);
+    }
+  }
+  if (open !== undefined) throw new Error(`the part ${open} of envoy.yaml is not closed`);
+  if (sections.size > 0) throw new Error(`envoy.yaml lacks the parts ${[...sections.keys()].join(", ")}`);
+  return filled.join("\n");
+}

@@ -1,0 +1,26 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { fill } from "./fill.ts";
+
+// `node tools/gateway/generate.ts` writes the parts of envoy/envoy.yaml that follow from the contract.
+// With `--check` it writes nothing and exits 1 when they are not what the contract says.
+const config = new URL("../../envoy/envoy.yaml", import.meta.url);
+const contract = await readFile(new URL("../../proto/gen/contract.binpb", import.meta.url)).catch(() => undefined);
+
+if (contract === undefined) {
+  console.error("proto/gen/contract.binpb is missing: run `make generate` first");
+  process.exitCode = 1;
+} else {
+  const present = await readFile(config, "utf8");
+  const wanted = fill(present, contract);
+  if (process.argv.includes("--check")) {
+    if (present !== wanted) {
+      console.error(
+        "envoy/envoy.yaml is not what the contract says: run `node tools/gateway/generate.ts` and commit it",
+      );
+      process.exitCode = 1;
+    }
+  } else if (present !== wanted) {
+    await writeFile(config, wanted);
+    console.log("wrote envoy/envoy.yaml");
+  }
+}
