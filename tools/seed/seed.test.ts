@@ -14,11 +14,13 @@ describe("seed", () => {
   beforeEach(async () => {
     created.clear();
     busyAnswers = 0;
-    server = createServer(async (request, response) => {
+    server = createServer(async (request, response): Promise<void> => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const body = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
-      const answer = (status: number, value: unknown) => response.writeHead(status).end(JSON.stringify(value));
+      const answer = (status: number, value: unknown): void => {
+        response.writeHead(status).end(JSON.stringify(value));
+      };
       if (busyAnswers > 0) {
         busyAnswers -= 1;
         return answer(503, { code: 14, message: "busy" });

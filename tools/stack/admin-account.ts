@@ -34,7 +34,7 @@ export async function resetAdmin(options: {
   const child = spawn(process.execPath, ["--conditions=source", "src/set-admin.ts", adminEmail], {
     cwd: join(rootDir, "user-svc"),
     env: { ...env, DATA_DIR: join(dataDir, "user-svc") },
-    stdio: ["ignore", "pipe", 2],
+    stdio: ["ignore", "pipe", "inherit"],
   });
   let printed = "";
   child.stdout.on("data", (data) => {

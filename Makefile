@@ -1,0 +1,68 @@
+# Everything is `make TARGET`; `make help` lists the targets. Works on GNU make 3.81 and later.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+SETUP := sh tools/setup.sh
+STACK := sh tools/stack/stack.sh
+CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml buf.gen.yaml tools/generate.ts
+# Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
+TESTS ?=
+
+.PHONY: help generate up down status logs redeploy reset seed admin check format test split clean
+
+help: ## Show the targets
+	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+generate: ## Generate code from proto/ (in the image build where there is only Docker)
+	@$(STACK) generate
+
+up: ## Start everything, add products and an administrator, say what to try
+	@$(STACK) up
+
+down: ## Stop everything; data stays
+	@$(STACK) down
+
+status: ## Show what runs and whether it is ready
+	@$(STACK) status
+
+logs: ## Follow the logs, of one part with SVC=
+	@$(STACK) logs $(SVC)
+
+redeploy: ## Restart one part with the current code: SVC=
+	@$(STACK) redeploy $(SVC)
+
+reset: ## Stop everything and delete all data
+	@$(STACK) reset
+
+seed: ## Add the products and the administrator that are missing
+	@$(STACK) seed
+
+admin: ## Reset the administrator's password and print it
+	@$(STACK) admin
+
+check: .build/generated ## Check format, lint, types, contract and drift
+	@$(SETUP) sh tools/check.sh
+
+format: .build/installed ## Format the code and apply safe fixes
+	@$(SETUP) biome check --write .
+
+test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy
+	@$(SETUP) node tools/stack/cli.ts fetch
+	@$(SETUP) node tools/test.ts $(TESTS)
+
+split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
+	@$(SETUP) node tools/split.ts $(SERVICE)
+
+clean: ## Delete generated code, builds and fetched tools; data stays
+	rm -rf .build .tools proto/gen node_modules
+
+.build/installed: package-lock.json package.json
+	@$(SETUP) --install
+	@mkdir -p .build && touch $@
+
+.build/generated: .build/installed $(CONTRACT)
+	@$(SETUP) node tools/generate.ts
+	@touch $@

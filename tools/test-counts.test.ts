@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { countResults } from "./test-counts.ts";
+
+describe("countResults", () => {
+  it("reads the last counts that mocha prints", () => {
+    const output = "  thing\n    ✔ 3 passing ships\n\n  12 passing (3s)\n  2 pending\n  1 failing\n\n  1) thing\n";
+    assert.deepEqual(countResults(output, 1), { passed: 12, failed: 1, skipped: 2 });
+  });
+
+  it("reads them through colours", () => {
+    const output = "\u001b[92m \u001b[0m\u001b[32m 12 passing\u001b[0m\u001b[90m (3s)\u001b[0m\n";
+    assert.deepEqual(countResults(output, 0), { passed: 12, failed: 0, skipped: 0 });
+  });
+
+  it("takes a crash without counts for a failure, and so a bad exit after good counts", () => {
+    assert.deepEqual(countResults("Error: no such file\n", 1), { passed: 0, failed: 1, skipped: 0 });
+    assert.deepEqual(countResults("", 0), { passed: 0, failed: 1, skipped: 0 });
+    assert.equal(countResults("  3 passing (1s)\n", 7).failed, 1);
+  });
+});
