@@ -19,7 +19,7 @@ export function createDeadlineInterceptor(options: { readonly now: () => number 
     try {
       const response = await runInContext(limited, () => next({ ...request, signal: limit.signal }));
       if (response.stream) {
-        const message = wrapStream(response.message, { step: (step) => runInContext(limited, step), end: limit.end });
+        const message = wrapStream(response.message, { run: (work) => runInContext(limited, work), end: limit.end });
         return { ...response, message };
       }
       limit.end();

@@ -121,7 +121,8 @@ async function orAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promis
   }
 }
 
-function abortReason(signal: AbortSignal): ConnectError {
+function abortReason(signal: AbortSignal): Error {
+  if (signal.reason instanceof DomainError) return signal.reason;
   const expired = signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
   return new ConnectError("aborted", expired ? Code.DeadlineExceeded : Code.Canceled);
 }

@@ -31,7 +31,7 @@ export function createTraceInterceptor(): Interceptor {
 function traced(response: StreamResponse, ended: () => void, failed: (error: unknown) => void): StreamResponse {
   const context = currentContext();
   const message = wrapStream(response.message, {
-    step: (next) => (context === undefined ? next() : runInContext(context, next)),
+    run: (work) => (context === undefined ? work() : runInContext(context, work)),
     end: (outcome) => (outcome.kind === "failed" ? failed(outcome.error) : ended()),
   });
   return { ...response, message };

@@ -1,0 +1,60 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Http2Session } from "node:http2";
+import type { GrpcServer, GrpcServerOptions } from "../grpc-server.ts";
+import type { RpcLimits } from "../limits.ts";
+import { createHealthService } from "./health-service.ts";
+import { listen } from "./listen.ts";
+import { createNodeHandler } from "./node-handler.ts";
+import { createReflectionServices } from "./reflection-service.ts";
+
+/** A gRPC server by connect-node over plain HTTP/2. See createGrpcServer. */
+export function createConnectGrpcServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
+  const { registrations, limits, log } = options;
+  const health = createHealthService(registrations.map(({ service }) => service.typeName));
+  const protocols = { grpc: true, grpcWeb: false, connect: false };
+  const handler = createNodeHandler({
+    router: { ...protocols, interceptors: [...options.interceptors] },
+    routes: (router) => {
+      for (const { service, implementation } of registrations) router.service(service, implementation);
+      // Health and reflection have no policy: they are for the machinery, not for callers.
+      for (const { service, implementation } of [health.registration, ...createReflectionServices(options.contract)]) {
+        router.service(service, implementation, { ...protocols, interceptors: [] });
+      }
+    },
+    limits,
+    log,
+    // What gRPC wants to hear for an unknown method: trailers only, UNIMPLEMENTED.
+    fallback: (_request, response) => {
+      response.writeHead(200, { "content-type": "application/grpc+proto", "grpc-status": "12" });
+      response.end();
+    },
+  });
+  const server = createServer(
+    {
+      maxSessionMemory: limits.sessionMemoryMaxMb,
+      settings: { maxConcurrentStreams: limits.concurrentStreamsMax },
+    },
+    (request, response) => handler(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+  );
+  const sessions = new Set<Http2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+    session.on("error", (error) => log.debug({ err: error }, "connection failed"));
+  });
+  return {
+    start: () => listen(server, options),
+    setServing: health.setServing,
+    stop: (graceMs) =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => {
+          for (const session of sessions) session.destroy();
+        }, graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        for (const session of sessions) session.close();
+      }),
+  };
+}
