@@ -1,9 +1,9 @@
-import { create, createFileRegistry, type DescService, setExtension } from "@bufbuild/protobuf";
+import { create, createFileRegistry, type DescMethod, setExtension } from "@bufbuild/protobuf";
+import type { GenService } from "@bufbuild/protobuf/codegenv2";
 import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
   file_google_protobuf_wrappers,
-  type MethodDescriptorProto,
   MethodDescriptorProtoSchema,
   MethodOptionsSchema,
   type StringValueSchema,
@@ -11,19 +11,27 @@ import {
 import { Access, Idempotency, policy, RateClass } from "@quartet/proto/shop/options/v1/options_pb";
 
 /** A contract for tests of the chassis: each method takes a StringValue and answers StringValues. */
-export type ThingsService = DescService & {
-  method: {
-    getThing: { input: typeof StringValueSchema; output: typeof StringValueSchema; methodKind: "unary" };
-    putThing: { input: typeof StringValueSchema; output: typeof StringValueSchema; methodKind: "unary" };
-    createThing: { input: typeof StringValueSchema; output: typeof StringValueSchema; methodKind: "unary" };
-    watchThing: { input: typeof StringValueSchema; output: typeof StringValueSchema; methodKind: "server_streaming" };
-    sendThings: { input: typeof StringValueSchema; output: typeof StringValueSchema; methodKind: "client_streaming" };
-  };
-};
+export type ThingsService = GenService<{
+  getThing: ThingMethod<"unary">;
+  putThing: ThingMethod<"unary">;
+  createThing: ThingMethod<"unary">;
+  watchThing: ThingMethod<"server_streaming">;
+  sendThings: ThingMethod<"client_streaming">;
+}>;
+
+interface ThingMethod<Kind extends DescMethod["methodKind"]> {
+  input: typeof StringValueSchema;
+  output: typeof StringValueSchema;
+  methodKind: Kind;
+}
 
 /** Builds `test.things.v1.ThingsService`: GetThing reads, PutThing is idempotent, CreateThing is neither. */
 export function thingsService(options: { deadlineMs?: number } = {}): ThingsService {
-  const method = (name: string, idempotency: Idempotency, streaming?: Partial<MethodDescriptorProto>) => {
+  const method = (
+    name: string,
+    idempotency: Idempotency,
+    streaming?: { serverStreaming?: boolean; clientStreaming?: boolean },
+  ) => {
     const methodOptions = create(MethodOptionsSchema);
     setExtension(methodOptions, policy, {
       $typeName: "shop.options.v1.MethodPolicy",

@@ -10,6 +10,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
+  type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
 import { ErrorInfoSchema } from "@quartet/proto/google/rpc/error_details_pb";
@@ -391,11 +392,11 @@ async function startThingServer(answer: Answer, port: number): Promise<ThingServ
     responseSerialize: (bytes: Buffer) => bytes,
     responseDeserialize: (bytes: Buffer) => bytes,
   });
-  const unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: (...answer: unknown[]) => void): void => {
+  const unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
     const reaction = begin(call);
     if (reaction === "silent") return;
     if ("value" in reaction) callback(null, reply(reaction.value), reaction.trailer);
-    else callback(reaction);
+    else if ("code" in reaction) callback(reaction);
   };
   const stream = (call: ServerWritableStream<Buffer, Buffer>): void => {
     const reaction = begin(call);

@@ -14,6 +14,7 @@ import { currentContext } from "../../work-context.ts";
 import { methodPath, policyOf } from "../policy.ts";
 import { callServerStream } from "./server-stream-call.ts";
 import { type ChannelLimits, channelLimits, channelOptionsOf } from "./service-config.ts";
+import { statusError } from "./status-error.ts";
 import { type CallsUnderWay, callUnary } from "./unary-call.ts";
 
 /** What createGrpcTransport needs. */
@@ -114,7 +115,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         response.resolve(started as StreamResponse<typeof method.input, typeof method.output>);
         // The span stands for the whole stream, not for its start.
         const final = await ended.promise;
-        if (final.code !== status.OK) fail(new Error(final.details));
+        if (final.code !== status.OK) fail(statusError(final));
       });
       whole.catch(response.reject);
       return response.promise;
