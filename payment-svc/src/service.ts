@@ -20,7 +20,7 @@ export async function createService(config: PaymentConfig, overrides: ServiceOve
   const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
   const { database, unitOfWork, pageTokens, now, newId, log } = core;
 
-  const provider = overrides.provider ?? openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now });
+  const provider = openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now });
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
   const drive = createDrivePayment({ payments, provider, now });
   const driver = createPaymentDriver({ payments, drive, now, log });

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import type { Database } from "@quartet/chassis/storage/database";
+import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
+import { type FixedClock, fixedClock } from "@quartet/chassis/testing/clock";
+import { openTestDatabase } from "@quartet/chassis/testing/test-database";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { CaptureResult } from "../domain/capture.ts";
+import { createToOutgoing } from "../events/publish.ts";
+import { migrations } from "../migrations.ts";
+import { createPaymentRows } from "../storage/payment-rows.ts";
+import { createPaymentStore } from "../storage/payment-store.ts";
+import { aMessage, aNewPayment } from "../testing/builders.ts";
+import { createDrivePayment, type DrivePayment } from "./drive-payment.ts";
+import { type PaymentProvider, type PaymentStore, ProviderUnavailableError } from "./ports.ts";
+import { createSettlePayments, type SettlePayments } from "./settle-payments.ts";
+
+const captured: CaptureResult = { status: "CAPTURED" };
+const capture = { kind: "capture", paymentId: "o1" } as const;
+const refund = { kind: "refund", paymentId: "o1", refundId: "o1/cancel" } as const;
+
+describe("drivePayment", () => {
+  let database: Database;
+  let clock: FixedClock;
+  let payments: PaymentStore;
+  let settle: SettlePayments;
+  /** What the provider did, in order. */
+  let calls: string[];
+  let answer: () => Promise<CaptureResult>;
+  let drive: DrivePayment;
+
+  beforeEach(async () => {
+    database = await openTestDatabase({ migrations: [migrations] });
+    clock = fixedClock();
+    const { now } = clock;
+    let eventCount = 0;
+    const toOutgoing = createToOutgoing({ newId: () => `event-${++eventCount}` });
+    payments = createPaymentStore({ database, unitOfWork: createUnitOfWork({ database, now }), toOutgoing, now });
+    settle = createSettlePayments({ payments, now, onWork: () => {} });
+    calls = [];
+    answer = async () => captured;
+    const done = new Map<string, CaptureResult>();
+    const provider: PaymentProvider = {
+      async capture({ key, amount, paymentToken }) {
+        calls.push(`capture ${key} ${amount.minorUnits} ${paymentToken}`);
+        const result = done.get(key) ?? (await answer());
+        done.set(key, result);
+        return result;
+      },
+      async refund({ key, captureKey, amount }) {
+        calls.push(`refund ${key} of ${captureKey} ${amount.minorUnits}`);
+        const result = await answer();
+        done.set(key, result);
+      },
+      async findCapture(key) {
+        calls.push(`find ${key}`);
+        return done.get(key);
+      },
+      async findRefund(key) {
+        calls.push(`find ${key}`);
+        return done.has(key);
+      },
+    };
+    drive = createDrivePayment({ payments, provider, now });
+    await settle.open(aNewPayment(), aMessage("opened"));
+  });
+
+  afterEach(() => database.close());
+
+  const load = () => createPaymentRows(database).payment("o1") ?? assert.fail("no payment");
+  const cancel = () => settle.cancel({ id: "o1", userId: "ada" }, aMessage("cancelled"));
+  const due = async () => (await payments.due(clock.now(), 10)).map((task) => task.kind);
+
+  it("captures the amount under the key of the payment", async () => {
+    await drive(capture);
+    assert.deepEqual(calls, ["capture capture/o1 2598 tok_visa"]);
+    assert.equal(load().state, "CAPTURED");
+    assert.deepEqual(await due(), []);
+  });
+
+  it("asks again later when the answer is not known, and asks first what became of the key", async () => {
+    answer = () => Promise.reject(new ProviderUnavailableError("no answer"));
+    await drive(capture);
+    assert.deepEqual([load().state, load().attempts], ["CAPTURING", 1]);
+    assert.deepEqual(await due(), []);
+    clock.advance(200);
+    assert.deepEqual(await due(), ["capture"]);
+    answer = async () => captured;
+    await drive(capture);
+    assert.deepEqual(calls.slice(1), ["find capture/o1", "capture capture/o1 2598 tok_visa"]);
+    assert.equal(load().state, "CAPTURED");
+  });
+
+  it("finds what it captured before it died", async () => {
+    // Died after the provider's answer: the attempt is counted, the result is not recorded.
+    const died = new Error("killed");
+    const update = payments.update;
+    let updates = 0;
+    payments.update = (id, decide) => (++updates === 2 ? Promise.reject(died) : update(id, decide));
+    await assert.rejects(drive(capture), died);
+    assert.deepEqual(await due(), ["capture"]);
+    await drive(capture);
+    assert.deepEqual(calls, ["capture capture/o1 2598 tok_visa", "find capture/o1"]);
+    assert.equal(load().state, "CAPTURED");
+  });
+
+  it("waits longer after each failure, up to a bound", async () => {
+    answer = () => Promise.reject(new ProviderUnavailableError("no answer"));
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 10; attempt++) {
+      await drive(capture);
+      delays.push(load().nextAttemptTime - clock.now());
+      clock.advance(load().nextAttemptTime - clock.now());
+    }
+    assert.deepEqual(delays, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]);
+  });
+
+  it("never asks the provider about an order that was cancelled before", async () => {
+    await cancel();
+    await drive(capture);
+    assert.deepEqual(calls, []);
+    assert.equal(load().state, "VOIDED");
+  });
+
+  it("sends back what was captured for an order that was cancelled during the call", async () => {
+    answer = async () => {
+      await cancel();
+      return captured;
+    };
+    await drive(capture);
+    assert.deepEqual(await due(), ["refund"]);
+    answer = async () => captured;
+    await drive(refund);
+    assert.deepEqual(calls, ["capture capture/o1 2598 tok_visa", "refund refund/o1/cancel of capture/o1 2598"]);
+    assert.equal(load().refunds[0]?.state, "DONE");
+    assert.deepEqual(await due(), []);
+  });
+
+  it("refunds once, also when the first answer was lost", async () => {
+    await drive(capture);
+    await cancel();
+    answer = () => Promise.reject(new ProviderUnavailableError("no answer"));
+    await drive(refund);
+    answer = async () => captured;
+    clock.advance(200);
+    await drive(refund);
+    await drive(refund);
+    assert.deepEqual(calls.slice(1), [
+      "refund refund/o1/cancel of capture/o1 2598",
+      "find refund/o1/cancel",
+      "refund refund/o1/cancel of capture/o1 2598",
+    ]);
+    assert.equal(load().refunds[0]?.state, "DONE");
+  });
+});

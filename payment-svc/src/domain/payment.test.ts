@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { aCapturedPayment, aNewPayment, aPayment } from "../testing/builders.ts";
+import { cancelPayment } from "./cancel.ts";
+import { openPayment, postponeCapture, recordCapture, startCapture } from "./capture.ts";
+import { recordRefund, startRefund } from "./refund.ts";
+
+const order = { id: "o1", userId: "ada" };
+const captured = { status: "CAPTURED" } as const;
+const declined = { status: "DECLINED", declineCode: "card_declined" } as const;
+
+describe("openPayment", () => {
+  it("opens a payment that is due at once", () => {
+    assert.deepEqual(openPayment(undefined, aNewPayment(), 5), {
+      next: aPayment({ nextAttemptTime: 5, createTime: 5, updateTime: 5 }),
+      events: [],
+      entries: [],
+    });
+  });
+
+  it("does nothing for an order that has a payment, or was cancelled before", () => {
+    assert.equal(openPayment(aPayment(), aNewPayment(), 5), undefined);
+    const tombstone = cancelPayment(undefined, order, 1)?.next;
+    assert.equal(tombstone?.state, "VOIDED");
+    assert.equal(openPayment(tombstone, aNewPayment(), 5), undefined);
+  });
+});
+
+describe("startCapture", () => {
+  it("counts the attempt before the provider is asked", () => {
+    assert.deepEqual(startCapture(aPayment(), 5)?.next, aPayment({ attempts: 1, updateTime: 5 }));
+  });
+
+  it("voids what was cancelled before the provider was ever asked", () => {
+    const decision = startCapture(aPayment({ isCancelRequested: true }), 5);
+    assert.equal(decision?.next.state, "VOIDED");
+    assert.deepEqual(decision?.events, [{ kind: "voided", paymentId: "o1", version: 2, time: 5 }]);
+  });
+
+  it("goes on with what was cancelled after the provider was asked, because the money may have moved", () => {
+    assert.equal(startCapture(aPayment({ isCancelRequested: true, attempts: 1 }), 5)?.next.attempts, 2);
+  });
+
+  it("leaves a closed payment alone", () => {
+    assert.equal(startCapture(aCapturedPayment(), 5), undefined);
+  });
+});
+
+describe("recordCapture", () => {
+  it("books what was captured and forgets the means of payment", () => {
+    const decision = recordCapture(aPayment({ attempts: 1 }), captured, 5);
+    assert.deepEqual(decision?.next, aCapturedPayment({ updateTime: 5 }));
+    assert.deepEqual(decision?.events, [
+      { kind: "captured", paymentId: "o1", version: 2, time: 5, amount: { currency: "EUR", minorUnits: 2598 } },
+    ]);
+    const common = { movement: "capture/o1", currency: "EUR" };
+    assert.deepEqual(decision?.entries, [
+      { ...common, account: "PROVIDER_RECEIVABLE", debitMinor: 2598, creditMinor: 0 },
+      { ...common, account: "SALES", debitMinor: 0, creditMinor: 2598 },
+    ]);
+  });
+
+  it("records why the provider declined, and books nothing", () => {
+    const decision = recordCapture(aPayment({ attempts: 1 }), declined, 5);
+    assert.deepEqual([decision?.next.state, decision?.next.declineCode], ["DECLINED", "card_declined"]);
+    assert.equal(decision?.next.paymentToken, undefined);
+    assert.deepEqual(
+      decision?.events.map((event) => event.kind),
+      ["declined"],
+    );
+    assert.deepEqual(decision?.entries, []);
+  });
+
+  it("sends back what was captured for an order that was cancelled meanwhile", () => {
+    const decision = recordCapture(aPayment({ attempts: 1, isCancelRequested: true }), captured, 5);
+    assert.deepEqual(
+      decision?.events.map((event) => event.kind),
+      ["captured"],
+    );
+    assert.deepEqual(decision?.next.refunds, [
+      { id: "o1/cancel", amountMinor: 2598, state: "REQUESTED", attempts: 0, nextAttemptTime: 5 },
+    ]);
+  });
+
+  it("does nothing when the answer is known already", () => {
+    assert.equal(recordCapture(aCapturedPayment(), captured, 5), undefined);
+    assert.equal(postponeCapture(aCapturedPayment(), 9), undefined);
+  });
+});
+
+describe("cancelPayment", () => {
+  it("leaves a tombstone where there is no payment yet", () => {
+    const decision = cancelPayment(undefined, order, 5);
+    assert.deepEqual([decision?.next.state, decision?.next.amount, decision?.next.version], ["VOIDED", undefined, 1]);
+    assert.deepEqual(decision?.events, [{ kind: "voided", paymentId: "o1", version: 1, time: 5 }]);
+  });
+
+  it("voids a payment for which the provider was never asked", () => {
+    assert.equal(cancelPayment(aPayment(), order, 5)?.next.state, "VOIDED");
+  });
+
+  it("waits for the provider's answer once it was asked", () => {
+    const decision = cancelPayment(aPayment({ attempts: 1 }), order, 5);
+    assert.deepEqual([decision?.next.state, decision?.next.isCancelRequested], ["CAPTURING", true]);
+    assert.deepEqual(decision?.events, []);
+  });
+
+  it("sends back what is left of a captured payment", () => {
+    const part = { id: "r1", amountMinor: 598, state: "DONE", attempts: 1, nextAttemptTime: 0 } as const;
+    const decision = cancelPayment(aCapturedPayment({ refunds: [part] }), order, 5);
+    assert.equal(decision?.next.refunds[1]?.amountMinor, 2000);
+  });
+
+  it("has nothing to add to a payment that is closed, or cancelled before", () => {
+    for (const state of ["DECLINED", "VOIDED"] as const) {
+      assert.equal(cancelPayment(aPayment({ state, attempts: 1 }), order, 5), undefined);
+    }
+    assert.equal(cancelPayment(aCapturedPayment({ isCancelRequested: true }), order, 5), undefined);
+  });
+});
+
+describe("a refund", () => {
+  const refunding = cancelPayment(aCapturedPayment(), order, 5)?.next ?? assert.fail();
+
+  it("is counted, carried out and booked once", () => {
+    const started = startRefund(refunding, "o1/cancel", 6)?.next ?? assert.fail();
+    assert.equal(started.refunds[0]?.attempts, 1);
+    const done = recordRefund(started, "o1/cancel", 7) ?? assert.fail();
+    const amount = { currency: "EUR", minorUnits: 2598 };
+    assert.deepEqual(done.events, [
+      { kind: "refunded", paymentId: "o1", version: 3, time: 7, amount, refunded: amount },
+    ]);
+    assert.deepEqual(
+      done.entries.map((entry) => [entry.movement, entry.account, entry.debitMinor, entry.creditMinor]),
+      [
+        ["refund/o1/cancel", "SALES_REFUNDS", 2598, 0],
+        ["refund/o1/cancel", "PROVIDER_RECEIVABLE", 0, 2598],
+      ],
+    );
+    assert.equal(recordRefund(done.next, "o1/cancel", 8), undefined);
+    assert.equal(startRefund(done.next, "o1/cancel", 8), undefined);
+  });
+});
