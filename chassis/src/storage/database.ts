@@ -1,12 +1,7 @@
 import BetterSqlite3 from "better-sqlite3";
+import { isBusy } from "./database-errors.ts";
 import { type BetterSQLite3Database, drizzle } from "./drizzle.ts";
-import {
-  createGroupCommit,
-  type GroupCommitLimits,
-  groupCommitLimits,
-  isBusy,
-  type Synchronous,
-} from "./group-commit.ts";
+import { createGroupCommit, type GroupCommitLimits, groupCommitLimits, type Synchronous } from "./group-commit.ts";
 
 /** One SQLite file, opened once per process. Reads go through `orm` or `sqlite` directly, writes through `transact`. */
 export interface Database {
@@ -41,6 +36,8 @@ export interface OpenDatabaseOptions {
 
 // Waiting inside SQLite stops the event loop, so it is short; waiting for another process happens between attempts.
 const busyTimeoutMs = 10;
+// A log that a long reader made grow is cut back to this once it was moved into the file.
+const logSizeMaxBytes = 64 * 1024 * 1024;
 const openTimeoutMs = 5_000;
 const openRetryDelayMs = 10;
 
@@ -84,6 +81,7 @@ function prepare(sqlite: BetterSqlite3.Database): void {
   sqlite.pragma("synchronous = FULL");
   sqlite.pragma("foreign_keys = ON");
   sqlite.pragma("trusted_schema = OFF");
+  sqlite.pragma(`journal_size_limit = ${logSizeMaxBytes}`);
   sqlite.pragma(`busy_timeout = ${busyTimeoutMs}`);
 }
 

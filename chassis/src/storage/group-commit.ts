@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type BetterSqlite3 from "better-sqlite3";
-import { DomainError } from "../domain-error.ts";
+import { databaseClosed, databaseOverloaded, databaseUnavailable, isBusy } from "./database-errors.ts";
 
 /** Turns the type of a promise into one that no function can have, so that a transaction cannot be asynchronous. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
@@ -104,7 +104,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     const firstPatient = isBusy(error) ? queue.findIndex((entry) => entry.queueTime > waitedTooLong) : -1;
     const refused = firstPatient === -1 ? queue : queue.slice(0, firstPatient);
     queue = firstPatient === -1 ? [] : queue.slice(firstPatient);
-    for (const entry of refused) entry.reject(unavailable(error));
+    for (const entry of refused) entry.reject(databaseUnavailable(error));
   }
 
   function runBatch(): void {
@@ -172,15 +172,15 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     for (const outcome of outcomes) {
       if ("error" in outcome) outcome.entry.reject(outcome.error);
       else if (failure === undefined) outcome.entry.resolve(outcome.value);
-      else outcome.entry.reject(unavailable(failure));
+      else outcome.entry.reject(databaseUnavailable(failure));
     }
     if (failure === undefined) for (const listener of listeners) listener();
   }
 
   return {
     transact<T>(work: () => Synchronous<T>, options: { readonly alone?: boolean } = {}): Promise<T> {
-      if (draining !== undefined) return Promise.reject(closed());
-      if (queue.length >= limits.queueMax) return Promise.reject(overloaded());
+      if (draining !== undefined) return Promise.reject(databaseClosed());
+      if (queue.length >= limits.queueMax) return Promise.reject(databaseOverloaded());
       return new Promise<T>((resolve, reject) => {
         queue.push({
           work,
@@ -207,11 +207,6 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   };
 }
 
-/** Whether the error says that another connection holds the lock. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
-}
-
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
@@ -219,18 +214,4 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 function lastError(outcomes: readonly Outcome[]): unknown {
   const last = outcomes.at(-1);
   return last !== undefined && "error" in last ? last.error : undefined;
-}
-
-function unavailable(cause: unknown): DomainError {
-  return isBusy(cause)
-    ? new DomainError("unavailable", "DATABASE_BUSY", "another process is writing", { cause, retryDelayMs: 1_000 })
-    : new DomainError("unavailable", "DATABASE_UNAVAILABLE", "the change could not be stored", { cause });
-}
-
-function closed(): DomainError {
-  return new DomainError("unavailable", "DATABASE_CLOSED", "the service is stopping");
-}
-
-function overloaded(): DomainError {
-  return new DomainError("resource_exhausted", "DATABASE_OVERLOADED", "too many changes wait", { retryDelayMs: 1_000 });
 }

@@ -1,5 +1,5 @@
 import BetterSqlite3 from "better-sqlite3";
-import { isBusy } from "./group-commit.ts";
+import { isBusy } from "./database-errors.ts";
 
 /** Decides which of several processes on one database runs what must run once: relay, timers, clean-up. */
 export interface LeaderLock {

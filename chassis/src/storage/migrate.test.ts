@@ -100,9 +100,14 @@ describe("migrate", () => {
     await database.transact(() => database.sqlite.exec("CREATE TABLE still_works (id INTEGER) STRICT"));
   });
 
-  it("refuses a migration that ends the transaction", async () => {
-    write("0001_things.sql", "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT; COMMIT; BEGIN;");
-    await refuses(/ends the transaction/);
+  it("refuses a migration that ends the transaction, before it has done anything", async () => {
+    write("0001_things.sql", "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT; -- all of it\n commit; BEGIN;");
+    await refuses(/0001_things.sql ends the transaction/);
+    assert.deepEqual(tables(), []);
+    write("0001_things.sql", "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT; END; BEGIN;");
+    await refuses(/0001_things.sql ends the transaction/);
+    write("0001_things.sql", '-- first; COMMIT later\nSELECT \'a; COMMIT\', "; BEGIN" FROM (SELECT 1 AS "; BEGIN");');
+    await run();
   });
 
   it("keeps child rows when a table is rebuilt, and switches references on again", async () => {
@@ -149,17 +154,19 @@ describe("migrate", () => {
     assert.deepEqual(found, [2]);
   });
 
-  it("waits for another process that writes, for a bounded time", async () => {
+  it("waits for another process that writes, for a bounded time, before it looks at anything", async () => {
     write("0001_things.sql", "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT");
+    await run();
+    write("0002_more.sql", "ALTER TABLE things ADD COLUMN size INTEGER");
     const other = new BetterSqlite3(file);
     other.exec("BEGIN IMMEDIATE");
     const source = { name: "things", folder: join(folder, "migrations") };
     await assert.rejects(migrate(database, [source], { lockWaitMaxMs: 1 }), /database is locked/);
     const waiting = run();
-    other.exec("COMMIT");
+    other.exec("INSERT INTO things VALUES ('a'); COMMIT");
     await waiting;
     other.close();
-    assert.equal(journal().length, 1);
+    assert.equal(journal().length, 2);
   });
 
   it("is safe in two processes at once", async () => {

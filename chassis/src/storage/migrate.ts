@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Database } from "./database.ts";
-import { isBusy } from "./group-commit.ts";
+import { isBusy } from "./database-errors.ts";
 
 /** A folder of migrations: `NNNN_name.sql`, applied in order of their names, each once and then never changed. */
 export interface MigrationSource {
@@ -28,6 +28,7 @@ export class MigrationError extends Error {
 /** The tables of outbox, inbox, request claims and secrets. Every service applies them before its own. */
 export const chassisMigrations = { name: "chassis", folder: new URL("../../migrations/", import.meta.url) } as const;
 
+const endsTransactionMessage = "ends the transaction: leave BEGIN, COMMIT, ROLLBACK and the like out of it";
 const lockWaitMaxMs = 60_000;
 const lockRetryDelayMs = 25;
 
@@ -117,6 +118,7 @@ export async function migrate(
 
   function apply(migration: Migration): void {
     const name = `${migration.source}/${migration.name}`;
+    if (endsTransaction(migration.statements)) throw new MigrationError(`${name} ${endsTransactionMessage}`);
     sqlite.exec("SAVEPOINT migration");
     try {
       sqlite.exec(migration.statements);
@@ -126,9 +128,15 @@ export async function migrate(
     try {
       sqlite.exec("RELEASE migration");
     } catch (cause) {
-      throw new MigrationError(`${name} ends the transaction: leave BEGIN, COMMIT and ROLLBACK out of it`, { cause });
+      throw new MigrationError(`${name} ${endsTransactionMessage}`, { cause });
     }
   }
+}
+
+/** END is not looked for, since it also ends triggers: it is found out afterwards. */
+function endsTransaction(statements: string): boolean {
+  const bare = statements.replaceAll(/--.*|\/\*[\s\S]*?\*\/|'[^']*'|"[^"]*"/g, " ");
+  return /(^|;)\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|VACUUM)\b/i.test(bare);
 }
 
 function readMigrations(source: MigrationSource): readonly Migration[] {

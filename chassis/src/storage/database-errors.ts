@@ -1,0 +1,25 @@
+import { DomainError } from "../domain-error.ts";
+
+const retryDelayMs = 1_000;
+
+/** Whether the error says that another connection holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+}
+
+/** Why a change was not stored, to its caller: unavailable DATABASE_BUSY or DATABASE_UNAVAILABLE. */
+export function databaseUnavailable(cause: unknown): DomainError {
+  return isBusy(cause)
+    ? new DomainError("unavailable", "DATABASE_BUSY", "another process is writing", { cause, retryDelayMs })
+    : new DomainError("unavailable", "DATABASE_UNAVAILABLE", "the change could not be stored", { cause });
+}
+
+/** For work that comes while the database is closed: unavailable DATABASE_CLOSED. */
+export function databaseClosed(): DomainError {
+  return new DomainError("unavailable", "DATABASE_CLOSED", "the service is stopping");
+}
+
+/** For work beyond what may wait: resource_exhausted DATABASE_OVERLOADED. */
+export function databaseOverloaded(): DomainError {
+  return new DomainError("resource_exhausted", "DATABASE_OVERLOADED", "too many changes wait", { retryDelayMs });
+}
