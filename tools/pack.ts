@@ -6,6 +6,7 @@ import { generateContract } from "./contract/generate-contract.ts";
 
 const run = promisify(execFile);
 const outputMaxBytes = 10 * 1024 * 1024;
+const linesMax = 40;
 
 // The second takes its types from the dist/ of the first.
 const libraries = ["proto", "chassis"];
@@ -37,6 +38,12 @@ export async function packLibraries(root: string, destination: string): Promise<
     for (const library of libraries) await rm(join(root, library, "dist"), { recursive: true, force: true });
   }
   return tarballs;
+}
+
+// npm says a lot about a script that failed; what the script said is what helps.
+function compilerWords(output: string): string {
+  const lines = output.split("\n").filter((line) => line !== "" && !/^(npm |> )/.test(line));
+  return lines.slice(0, linesMax).join("\n");
 }
 
 interface Packed {
