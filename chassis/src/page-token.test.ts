@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { DomainError } from "./domain-error.ts";
-import { createPageTokens, pageSizeOf } from "./page-token.ts";
+import { createPageTokens, readPage } from "./page-token.ts";
 
 const tokens = createPageTokens({ key: new Uint8Array(32).fill(7) });
 const isInvalid = (error: unknown) => error instanceof DomainError && error.reason === "INVALID_PAGE_TOKEN";
@@ -33,8 +33,41 @@ describe("page tokens", () => {
   });
 });
 
-describe("pageSizeOf", () => {
-  it("takes the default for none and the largest for too many", () => {
-    assert.deepEqual([0, 1, 100, 101].map(pageSizeOf), [50, 1, 100, 100]);
+describe("readPage", () => {
+  const things = Array.from({ length: 250 }, (_, index) => index + 1);
+  const page = (request: { pageSize: number; pageToken: string }, query = "all") =>
+    readPage<number, number>({
+      tokens,
+      request,
+      query,
+      read: async (after = 0, limit) => things.filter((thing) => thing > after).slice(0, limit),
+      cursorOf: (thing) => thing,
+    });
+
+  it("takes the default for no size and the largest for too much", async () => {
+    const sizes = await Promise.all(
+      [0, 1, 100, 101].map(async (pageSize) => (await page({ pageSize, pageToken: "" })).items.length),
+    );
+    assert.deepEqual(sizes, [50, 1, 100, 100]);
+  });
+
+  it("goes through a list without a gap and ends with an empty token", async () => {
+    const seen: number[] = [];
+    let pageToken = "";
+    do {
+      const { items, nextPageToken } = await page({ pageSize: 100, pageToken });
+      seen.push(...items);
+      pageToken = nextPageToken;
+    } while (pageToken !== "");
+    assert.deepEqual(seen, things);
+  });
+
+  it("has no next page when the last one is just full", async () => {
+    const { nextPageToken } = await page({ pageSize: 50, pageToken: tokens.encode("all", 200) });
+    assert.equal(nextPageToken, "");
+  });
+
+  it("refuses the token of another query", async () => {
+    await assert.rejects(page({ pageSize: 1, pageToken: tokens.encode("all", 1) }, "some"), isInvalid);
   });
 });

@@ -7,7 +7,7 @@ export const pageSizeDefault = 50;
 export const pageSizeMax = 100;
 
 /** Returns the page size to use for the one asked for (AIP-158). */
-export function pageSizeOf(requested: number): number {
+function pageSizeOf(requested: number): number {
   return requested <= 0 ? pageSizeDefault : Math.min(requested, pageSizeMax);
 }
 
@@ -51,4 +51,32 @@ export function createPageTokens(options: { key: Uint8Array }): PageTokens {
       return JSON.parse(body.toString()) as T;
     },
   };
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+}
+
+/**
+ * Reads the page that a request asks for. `query` is what the list depends on, the caller included where it does: a token
+ * is good for the same query only. `read` gets the cursor of the last item before the page, undefined for the first
+ * page, and one item more than asked for, which tells whether there is a next page. Throws as decode() does.
+ */
+export async function readPage<T, Cursor>(options: {
+  readonly tokens: PageTokens;
+  readonly request: { readonly pageSize: number; readonly pageToken: string };
+  readonly query: unknown;
+  readonly read: (after: Cursor | undefined, limit: number) => Promise<readonly T[]>;
+  readonly cursorOf: (item: T) => Cursor;
+}): Promise<Page<T>> {
+  const { tokens, request, query, read, cursorOf } = options;
+  const size = pageSizeOf(request.pageSize);
+  const found = await read(tokens.decode<Cursor>(query, request.pageToken), size + 1);
+  const items = found.slice(0, size);
+  const last = items.at(-1);
+  const hasMore = found.length > size && last !== undefined;
+  return { items, nextPageToken: hasMore ? tokens.encode(query, cursorOf(last)) : "" };
 }

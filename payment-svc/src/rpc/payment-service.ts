@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { DomainError } from "@quartet/chassis/domain-error";
-import { type PageTokens, pageSizeOf } from "@quartet/chassis/page-token";
+import { type PageTokens, readPage } from "@quartet/chassis/page-token";
 import { fromName } from "@quartet/chassis/resource-name";
 import { callerOf, ownsOrAdmin, userOf } from "@quartet/chassis/rpc/caller";
 import type { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
@@ -24,19 +24,16 @@ export function createPaymentServiceImpl(deps: {
       return toPaymentMessage(payment);
     },
 
-    async listPayments({ pageSize, pageToken }, context) {
+    async listPayments(request, context) {
       const { userId } = userOf(context);
-      const query = { list: "payments", userId };
-      const size = pageSizeOf(pageSize);
-      const afterId = pageTokens.decode<string>(query, pageToken);
-      // One more than asked for tells whether there is a next page.
-      const found = await queries.list({ userId, afterId, limit: size + 1 });
-      const page = found.slice(0, size);
-      const last = page.at(-1);
-      return {
-        payments: page.map(toPaymentMessage),
-        nextPageToken: found.length > size && last !== undefined ? pageTokens.encode(query, last.id) : "",
-      };
+      const { items, nextPageToken } = await readPage({
+        tokens: pageTokens,
+        request,
+        query: { list: "payments", userId },
+        read: (afterId: string | undefined, limit) => queries.list({ userId, afterId, limit }),
+        cursorOf: (payment) => payment.id,
+      });
+      return { payments: items.map(toPaymentMessage), nextPageToken };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { type PageTokens, pageSizeOf } from "@quartet/chassis/page-token";
+import { type PageTokens, readPage } from "@quartet/chassis/page-token";
 import { fromName } from "@quartet/chassis/resource-name";
 import { requestClaim } from "@quartet/chassis/rpc/request-claim";
 import {
@@ -57,18 +57,16 @@ export function createProductServiceImpl(deps: {
       };
     },
 
-    async listProducts({ category, pageSize, pageToken }) {
-      const query = { list: "products", category };
-      const size = pageSizeOf(pageSize);
-      const afterId = pageTokens.decode<string>(query, pageToken);
-      // One more than asked for tells whether there is a next page.
-      const found = await queries.list({ category, afterId, limit: size + 1 });
-      const page = found.slice(0, size);
-      const last = page.at(-1);
-      return {
-        products: page.map(toProductMessage),
-        nextPageToken: found.length > size && last !== undefined ? pageTokens.encode(query, last.id) : "",
-      };
+    async listProducts(request) {
+      const { category } = request;
+      const { items, nextPageToken } = await readPage({
+        tokens: pageTokens,
+        request,
+        query: { list: "products", category },
+        read: (afterId: string | undefined, limit) => queries.list({ category, afterId, limit }),
+        cursorOf: (product) => product.id,
+      });
+      return { products: items.map(toProductMessage), nextPageToken };
     },
   };
 }
