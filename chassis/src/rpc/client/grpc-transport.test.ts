@@ -288,6 +288,7 @@ describe("gRPC transport", () => {
     server.stop();
     // With intervals that grow without a bound, as many attempts would take a minute.
     const closed = await listenAndRefuse(server.port);
+    closers.push(() => void closed.stop());
     await until(() => closed.attempts() >= 12);
     await assert.rejects(client.createThing({}), failed(Code.Unavailable));
     await closed.stop();
