@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { DomainError } from "../domain-error.ts";
 import { openTestDatabase } from "../testing/test-database.ts";
 import { runInContext } from "../work-context.ts";
-import type { Database } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import type { IncomingMessage, OutgoingEvent } from "./messages.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -214,5 +214,33 @@ describe("unit of work", () => {
   it("claims a message that changes nothing", async () => {
     assert.equal(await unitOfWork.ignoreMessage(message("m1")), "done");
     assert.equal(await handle(message("m1")), "duplicate");
+  });
+
+  it("does everything once when two processes have the same messages and requests", async () => {
+    const first = await openTestDatabase({ file: true });
+    const second = openDatabase({ file: first.file });
+    first.sqlite.exec("CREATE TABLE effects (name TEXT NOT NULL) STRICT");
+    const outcomes = [first, second].map((each) => {
+      const units = createUnitOfWork({ database: each, now: () => 7 });
+      const effect = (name: string) => () => {
+        each.sqlite.prepare("INSERT INTO effects VALUES (?)").run(name);
+        return { value: "made", resource: name, events: [event(name)] };
+      };
+      const numbers = Array.from({ length: 100 }, (_, number) => `${number}`);
+      return Promise.all([
+        ...numbers.map((id) => units.commitMessage(message(id), effect(`message ${id}`))),
+        ...numbers.map((id) => units.commitRequest(claim({ requestId: id }), effect(`request ${id}`), () => "found")),
+      ]);
+    });
+    const counts = Object.groupBy((await Promise.all(outcomes)).flat(), (outcome) => outcome);
+    const effects = first.sqlite.prepare("SELECT count(*), count(DISTINCT name) FROM effects").raw().get();
+    const unsent = createOutbox({ database: first }).unsentCount();
+    await second.close();
+    await first.close();
+    assert.deepEqual(
+      ["done", "duplicate", "made", "found"].map((outcome) => counts[outcome]?.length),
+      [100, 100, 100, 100],
+    );
+    assert.deepEqual([effects, unsent], [[200, 200], 200]);
   });
 });
