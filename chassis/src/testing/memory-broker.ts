@@ -217,10 +217,14 @@ export function createMemoryBroker(): MemoryBroker {
             const entry = pick(queue);
             if (entry === undefined) return;
             queue.underWay.add(entry);
-            const work = deliver(entry, generation).finally(() => {
-              underWay.delete(entry);
-              self.pump();
-            });
+            // Not before the entry is known to be under way: its handler may break the connection at once.
+            const started = generation;
+            const work = Promise.resolve()
+              .then(() => deliver(entry, started))
+              .finally(() => {
+                underWay.delete(entry);
+                self.pump();
+              });
             underWay.set(entry, work);
           }
         },

@@ -160,7 +160,10 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.kill(signal);
-  await Promise.race([ended, delay(stopTimeoutMs, undefined, { ref: true })]);
+  const over = new AbortController();
+  const limit = delay(stopTimeoutMs, undefined, { signal: over.signal }).catch(() => {});
+  await Promise.race([ended, limit]);
+  over.abort();
 }
 
 // The port is open before the broker answers: speak the protocol header and wait for its first frame.

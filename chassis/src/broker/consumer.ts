@@ -1,0 +1,251 @@
+import { createHash } from "node:crypto";
+import prom from "prom-client";
+import { DomainError } from "../domain-error.ts";
+import { consumedTypes, type EventCatalog, queueOf } from "../events/catalog.ts";
+import { deadQueueOf } from "../events/topology.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Inbox, ParkedMessage } from "../storage/inbox.ts";
+import type { LeaderLock } from "../storage/leader-lock.ts";
+import type { IncomingMessage } from "../storage/messages.ts";
+import { newTrace, parseTraceparent, withSpan } from "../trace.ts";
+import { runInContext } from "../work-context.ts";
+import type { Broker, Subscription, UndecodableMessage } from "./broker.ts";
+import { type MessageHandler, UndecodableEventError } from "./on-event.ts";
+import { createTurnstile } from "./turnstile.ts";
+
+const defaultPrefetch = 100;
+const defaultAttemptsMax = 5;
+const defaultStartsMax = 3;
+const defaultRetryDelaysMs = [200, 1_000, 5_000, 15_000];
+const defaultHandlerTimeoutMs = 30_000;
+const defaultDueIntervalMs = 200;
+const dueBatchMax = 50;
+const deadPrefetch = 10;
+
+/** What the consumer needs. */
+export interface ConsumerOptions {
+  /** The service's name, as the contract names consumers. */
+  readonly service: string;
+  readonly broker: Broker;
+  readonly inbox: Inbox;
+  readonly catalog: EventCatalog;
+  readonly handlers: Iterable<readonly [type: string, handler: MessageHandler]>;
+  readonly leader: Pick<LeaderLock, "isLeader">;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  /** How many messages may be under way at once. */
+  readonly prefetch?: number;
+  /** After how many failures a message is parked. */
+  readonly attemptsMax?: number;
+  /** How often a message may have been started without an end (it kills the process) before it is parked. */
+  readonly startsMax?: number;
+  /** Pauses between attempts; the last one repeats. */
+  readonly retryDelaysMs?: readonly number[];
+  /** After what time a handler counts as failed. */
+  readonly handlerTimeoutMs?: number;
+  /** How often to look for messages whose next attempt is due. */
+  readonly dueIntervalMs?: number;
+}
+
+/** Hands the messages of a service's queue to its handlers. */
+export interface Consumer {
+  start(): void;
+  /** Takes no more messages and waits for the handlers under way; their acknowledgements are sent. */
+  stop(): Promise<void>;
+  /** Messages that nobody tries any more, those parked last first. */
+  parked(limit?: number): readonly ParkedMessage[];
+  /** Tries a parked message again, with a clean record. False when there is none with this id. */
+  replay(id: string): Promise<boolean>;
+}
+
+/**
+ * Creates the consumer. First deliveries run side by side and share commits. A message that may have been started
+ * before runs alone, after the start has been recorded: so one that kills the process is found out without blame for
+ * its neighbours. A message whose handler fails waits in the inbox, where it holds up nobody, and is parked after its
+ * last attempt; one that is unknown or cannot be decoded is parked at once. Throws when the handlers are not exactly
+ * those of the events the contract makes the service consume.
+ */
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { service, broker, inbox, log, now } = options;
+  const attemptsMax = options.attemptsMax ?? defaultAttemptsMax;
+  const startsMax = options.startsMax ?? defaultStartsMax;
+  const handlerTimeoutMs = options.handlerTimeoutMs ?? defaultHandlerTimeoutMs;
+  const retryDelaysMs = options.retryDelaysMs ?? defaultRetryDelaysMs;
+  const handlers = checkedHandlers(options);
+  const results = createConsumerMetrics(options);
+  const turnstile = createTurnstile();
+  let subscriptions: Subscription[] = [];
+  let dueTimer: NodeJS.Timeout | undefined;
+  let dueRun: Promise<void> | undefined;
+  let stopping = false;
+
+  async function deliver(message: IncomingMessage): Promise<void> {
+    if (!handlers.has(message.type)) {
+      await park(message, `no handler for ${message.type}`);
+      return;
+    }
+    if (!message.redelivered) {
+      await turnstile.shared(() => attempt(message));
+      return;
+    }
+    await turnstile.alone(async () => {
+      const { state, starts } = await inbox.begin(message);
+      if (state === "started") await attemptStarted(message, starts);
+      else results.inc({ type: message.type, result: "duplicate" });
+    });
+  }
+
+  async function attemptStarted(message: IncomingMessage, starts: number): Promise<void> {
+    if (starts > startsMax) await park(message, `started ${startsMax} times and never finished`);
+    else await attempt(message);
+  }
+
+  async function attempt(message: IncomingMessage): Promise<void> {
+    try {
+      const result = await run(message);
+      results.inc({ type: message.type, result: result === "duplicate" ? "duplicate" : "done" });
+    } catch (error) {
+      await keepFailed(message, error);
+    }
+  }
+
+  async function run(message: IncomingMessage): Promise<unknown> {
+    const handler = handlers.get(message.type);
+    if (handler === undefined) throw new UndecodableEventError(message.type, "no handler");
+    const trace = parseTraceparent(message.traceparent, message.tracestate) ?? newTrace();
+    const abort = new AbortController();
+    const timeout = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      abort.abort();
+      timeout.reject(new Error(`handler took over ${handlerTimeoutMs} ms`));
+    }, handlerTimeoutMs);
+    const context = { trace, deadlineTime: now() + handlerTimeoutMs, signal: abort.signal };
+    const span = { name: `process ${message.type}`, kind: "consumer", parent: trace } as const;
+    const work = runInContext(context, () => withSpan(span, () => handler(message)));
+    try {
+      return await Promise.race([work, timeout.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function keepFailed(message: IncomingMessage, error: unknown): Promise<void> {
+    const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    if (error instanceof UndecodableEventError) {
+      await park(message, cause);
+      return;
+    }
+    const attempts = inbox.attemptsOf(message.id) + 1;
+    // What is only unavailable says nothing about the message, however long it lasts.
+    const transient = error instanceof DomainError && error.kind === "unavailable";
+    if (attempts >= attemptsMax && !transient) {
+      await park(message, cause);
+      return;
+    }
+    const delayMs = retryDelaysMs[Math.min(attempts, retryDelaysMs.length) - 1] ?? 0;
+    await inbox.retryLater(message, cause, now() + delayMs);
+    results.inc({ type: message.type, result: "failed" });
+    log.warn({ err: error, message_id: message.id, type: message.type, attempts, delay_ms: delayMs }, "handler failed");
+  }
+
+  async function park(message: IncomingMessage, cause: string): Promise<void> {
+    await inbox.park(message, cause);
+    results.inc({ type: message.type, result: "parked" });
+    log.error({ message_id: message.id, type: message.type, aggregate: message.aggregate, cause }, "message parked");
+  }
+
+  async function runDue(): Promise<void> {
+    for (const { message } of inbox.due(now(), dueBatchMax)) {
+      if (stopping || !options.leader.isLeader) return;
+      await turnstile.alone(async () => {
+        const starts = await inbox.beginDue(message.id);
+        if (starts !== undefined) await attemptStarted(message, starts);
+      });
+    }
+  }
+
+  function scheduleDue(): void {
+    if (stopping) return;
+    dueTimer = setTimeout(() => {
+      dueRun = runDue()
+        .catch((error: unknown) => log.error({ err: error }, "waiting messages not tried"))
+        .finally(scheduleDue);
+    }, options.dueIntervalMs ?? defaultDueIntervalMs);
+  }
+
+  const onUndecodable = (message: UndecodableMessage) => park(toParkable(message, now()), message.cause);
+
+  return {
+    start() {
+      if (subscriptions.length > 0 || handlers.size === 0) return;
+      const queue = queueOf(service);
+      subscriptions = [
+        broker.subscribe({ queue, prefetch: options.prefetch ?? defaultPrefetch, deliver, onUndecodable }),
+        // What the broker gave up on joins the parked messages: one list to look at, one way to replay.
+        broker.subscribe({
+          queue: deadQueueOf(queue),
+          prefetch: deadPrefetch,
+          deliver: (message) => park(message, "given up by the broker after too many deliveries"),
+          onUndecodable,
+        }),
+      ];
+      scheduleDue();
+    },
+    async stop() {
+      stopping = true;
+      clearTimeout(dueTimer);
+      await Promise.all(subscriptions.map((subscription) => subscription.stop()));
+      await dueRun;
+    },
+    parked: (limit) => inbox.parkedList(limit),
+    replay: (id) => inbox.replay(id),
+  };
+}
+
+function checkedHandlers({ service, catalog, handlers }: ConsumerOptions): ReadonlyMap<string, MessageHandler> {
+  const entries = [...handlers];
+  const map = new Map(entries);
+  const declared = consumedTypes(catalog, service);
+  const missing = declared.filter((type) => !map.has(type));
+  const surplus = [...map.keys()].filter((type) => !declared.includes(type));
+  const problems = [
+    ...missing.map((type) => `no handler for ${type}, which the contract makes it consume`),
+    ...surplus.map((type) => `a handler for ${type}, which the contract does not make it consume`),
+    ...(map.size < entries.length ? ["two handlers for one type"] : []),
+  ];
+  if (problems.length > 0) throw new Error(`${service}: ${problems.join("; ")}`);
+  return map;
+}
+
+// Without an id of its own its content names it, so that a repeated delivery is parked once.
+function toParkable(message: UndecodableMessage, time: number): IncomingMessage {
+  const id = message.id ?? `sha256:${createHash("sha256").update(message.payload).digest("hex")}`;
+  return { id, type: message.type, aggregate: "", version: 0, payload: message.payload, time, redelivered: false };
+}
+
+function createConsumerMetrics({ inbox, metrics }: ConsumerOptions) {
+  const registers = [metrics.registry];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new prom.Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge("inbox_waiting_messages", "Messages whose handler failed and that will be tried again", () => {
+    return inbox.counts().waiting;
+  });
+  gauge("inbox_parked_messages", "Messages that nobody tries any more; see the parked list", () => {
+    return inbox.counts().parked;
+  });
+  return new prom.Counter({
+    name: "inbox_messages_total",
+    help: "Messages by type and what became of an attempt: done, duplicate, failed (tried again later) or parked",
+    labelNames: ["type", "result"] as const,
+    registers,
+  });
+}
