@@ -24,9 +24,8 @@ export async function packLibraries(root: string, destination: string): Promise<
       const args = ["pack", "--json", "--pack-destination", destination];
       const { stdout } = await run("npm", args, { cwd: join(root, library), maxBuffer: outputMaxBytes }).catch(
         (error: { stdout?: string; stderr?: string }) => {
-          throw new Error(`npm pack of ${library} failed:\n${error.stdout ?? ""}${error.stderr ?? ""}`, {
-            cause: error,
-          });
+          const output = `${error.stdout ?? ""}${error.stderr ?? ""}`;
+          throw new Error(`npm pack of ${library} failed:\n${compilerWords(output)}`);
         },
       );
       // npm prints what the scripts say in front of its own answer.
@@ -40,9 +39,9 @@ export async function packLibraries(root: string, destination: string): Promise<
   return tarballs;
 }
 
-// npm says a lot about a script that failed; what the script said is what helps.
+// npm says a lot about a script that failed, also as JSON; what the script said is what helps.
 function compilerWords(output: string): string {
-  const lines = output.split("\n").filter((line) => line !== "" && !/^(npm |> )/.test(line));
+  const lines = output.split("\n").filter((line) => line !== "" && !/^(npm |> |[ {}])/.test(line));
   return lines.slice(0, linesMax).join("\n");
 }
 

@@ -106,7 +106,7 @@ describe("the released contract", function () {
     });
 
     it("an event without one of its consumers", async () => {
-      await copy.edit(orderEvents, '["product-svc", "payment-svc"]', '["product-svc"]');
+      await copy.edit(orderEvents, '"product-svc",\n      "payment-svc"', '"product-svc"');
       await breaks(/shop\.order\.v1\.OrderCancelled was released with the consumer payment-svc/);
     });
 

@@ -156,7 +156,7 @@ describe("the policy rules of the contract", function () {
   });
 
   it("find a consumer that is no service", async () => {
-    await copy.edit(orderEvents, '["product-svc", "payment-svc"]', '["product-svc", "parcel-svc"]');
+    await copy.edit(orderEvents, '"product-svc",\n      "payment-svc"', '"product-svc", "parcel-svc"');
     await finds(/^shop\.order\.v1\.OrderCancelled names the consumer "parcel-svc"/);
   });
 
