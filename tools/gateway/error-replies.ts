@@ -11,6 +11,8 @@ export interface ErrorReply {
   readonly connectCode: string;
   /** What to say. "%LOCAL_REPLY_BODY%" stands for what Envoy would say. */
   readonly message: string;
+  /** Made by the transcoder, so only REST callers see it. */
+  readonly isOfTranscoder?: boolean;
   /** Tells what Envoy would say beside the message. */
   readonly tellsCause?: boolean;
   /** After how many seconds another attempt makes sense. */
@@ -83,8 +85,8 @@ export const errorReplies: readonly ErrorReply[] = [
     // Of the path or the query: Envoy names the parameter.
     reason: "MALFORMED_REQUEST",
     when: { detailsPrefix: "early_grpc_json_transcode_failure" },
+    isOfTranscoder: true,
     code: 3,
-    grpcCode: 13,
     connectCode: "invalid_argument",
     message: "%LOCAL_REPLY_BODY%",
   },
@@ -92,8 +94,8 @@ export const errorReplies: readonly ErrorReply[] = [
     // Envoy's words quote the body over several lines, so they are no message; they do point at the fault.
     reason: "MALFORMED_REQUEST",
     when: { detailsPrefix: "grpc_json_transcode_failure{INVALID_ARGUMENT}" },
+    isOfTranscoder: true,
     code: 3,
-    grpcCode: 13,
     connectCode: "invalid_argument",
     message: "the body is not JSON of the form that the method takes",
     tellsCause: true,

@@ -12,23 +12,23 @@ import type { Section } from "./sections.ts";
 
 const domain = "quartet";
 const typePrefix = "type.googleapis.com/";
+const envoysWords = "%LOCAL_REPLY_BODY%";
 
 /** One mapper for each error and each kind of caller: gRPC, Connect, and REST for everybody else. */
 export function errorsSection(contract: Uint8Array): Section {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, contract));
-  return [
-    "# gRPC and gRPC-Web callers: plain text, which becomes grpc-message, and google.rpc.Status in the details. Calls that",
-    "# were REST look the same once they are transcoded, but for the header.",
-    ...mappers({ name: "grpc", filter: isGrpc, format: (reply) => grpcFormat(reply, registry) }),
-    "# Connect callers: the errors of that protocol.",
-    ...mappers({ name: "connect", filter: isConnect, format: (reply) => connectFormat(reply, registry) }),
-    "# REST callers: google.rpc.Status as JSON, as the transcoder makes of the services' errors.",
-    ...mappers({ format: restFormat }),
-  ];
+  return mappers([
+    "gRPC and gRPC-Web callers: plain text, which becomes grpc-message, and google.rpc.Status in the details. A call that",
+    "was REST looks the same once it is transcoded, but for a header.",
+    { name: "grpc_caller", filter: isGrpc, format: (reply) => grpcFormat(reply, registry) },
+    "Connect callers: the errors of that protocol.",
+    { name: "connect_caller", filter: isConnect, format: (reply) => connectFormat(reply, registry) },
+    "REST callers, and everybody else: google.rpc.Status as JSON, as the transcoder makes of the services' errors.",
+    { name: "caller", filter: [], format: restFormat },
+  ]);
 }
 
-const isTranscoded = "header_filter: { header: { name: x-envoy-original-method, present_match: true } }";
-const isNotTranscoded = isTranscoded.replace("present_match: true", "present_match: false");
+const isNotTranscoded = "header_filter: { header: { name: x-envoy-original-method, present_match: false } }";
 const isGrpc = [
   "and_filter:",
   "  filters:",
@@ -46,28 +46,40 @@ const isConnect = [
   "          - header_filter: { header: { name: \":path\", string_match: { safe_regex: { regex: '/[a-z0-9_.]+\\.[A-Z]\\w*/.*' } } } }",
 ];
 
-function mappers(caller: {
-  name?: string;
-  filter?: readonly string[];
-  format: (reply: ErrorReply) => readonly string[];
-}): string[] {
-  return errorReplies.flatMap((reply, index) => {
-    const condition = `error_${index + 1}`;
-    const lines = [`# ${reply.reason}`];
-    if (caller.name === undefined || caller.filter === undefined) {
-      lines.push(`- filter: *${condition}`);
-    } else {
-      const defined = caller.name === "grpc";
-      lines.push("- filter:", "    and_filter:", "      filters:");
-      if (index === 0) {
-        lines.push(`        - &${caller.name}_caller`, ...caller.filter.map((line) => `          ${line}`));
+interface Caller {
+  readonly name: string;
+  /** Lines of the filter that recognises the caller; none means everybody. */
+  readonly filter: readonly string[];
+  readonly format: (reply: ErrorReply) => readonly string[];
+}
+
+// Filters that occur again are written once, with an anchor.
+function mappers(callers: readonly (Caller | string)[]): string[] {
+  const written = new Set<string>();
+  const once = (name: string, line: string) => {
+    if (written.has(name)) return `*${name}`;
+    written.add(name);
+    return `&${name} ${line}`;
+  };
+  return callers.flatMap((caller) => {
+    if (typeof caller === "string") return [`# ${caller}`];
+    const isEverybody = caller.filter.length === 0;
+    return errorReplies.flatMap((reply, index) => {
+      if (reply.isOfTranscoder && !isEverybody) return [];
+      const condition = once(`error_${index + 1}`, `{ ${envoyFilter(reply.when)} }`);
+      const lines = [`# ${reply.reason}`];
+      if (isEverybody) lines.push(`- filter: ${condition}`);
+      else if (written.has(caller.name)) {
+        lines.push(`- filter: { and_filter: { filters: [*${caller.name}, ${condition}] } }`);
       } else {
-        lines.push(`        - *${caller.name}_caller`);
+        written.add(caller.name);
+        lines.push("- filter:", "    and_filter:", "      filters:");
+        lines.push(`        - &${caller.name}`, ...caller.filter.map((line) => `          ${line}`));
+        lines.push(`        - ${condition}`);
       }
-      lines.push(`        - ${defined ? `&${condition} { ${envoyFilter(reply.when)} }` : `*${condition}`}`);
-    }
-    if (reply.status !== undefined) lines.push(`  status_code: ${reply.status}`);
-    return [...lines, ...caller.format(reply).map((line) => `  ${line}`)];
+      if (reply.status !== undefined) lines.push(`  status_code: ${reply.status}`);
+      return [...lines, ...caller.format(reply).map((line) => `  ${line}`)];
+    });
   });
 }
 
@@ -90,7 +102,7 @@ function grpcFormat(reply: ErrorReply, registry: FileRegistry): string[] {
   }));
   const bytes = toBinary(
     status,
-    create(status, { code: reply.grpcCode ?? reply.code, message: reply.message, details } as object),
+    create(status, { code: reply.grpcCode ?? reply.code, message: reply.message, details }),
   );
   return [
     `body_format_override: { text_format_source: { inline_string: ${JSON.stringify(reply.message)} } }`,
@@ -99,34 +111,38 @@ function grpcFormat(reply: ErrorReply, registry: FileRegistry): string[] {
 }
 
 function connectFormat(reply: ErrorReply, registry: FileRegistry): string[] {
-  const details = detailsOf(reply, registry).map(
-    ({ schema, bytes }) => `{ type: ${schema.typeName}, value: ${base64(bytes)} }`,
-  );
-  return [
-    "body_format_override:",
-    `  json_format: { code: ${reply.connectCode}, message: ${JSON.stringify(reply.message)}, details: [${details.join(", ")}] }`,
-  ];
+  const details = detailsOf(reply, registry).map(({ schema, bytes }) => ({
+    type: schema.typeName,
+    value: base64(bytes),
+  }));
+  return jsonFormat({ code: reply.connectCode, message: reply.message, details });
 }
 
 function restFormat(reply: ErrorReply): string[] {
-  const metadata = reply.tellsCause ? '{ cause: "%LOCAL_REPLY_BODY%" }' : "{}";
-  const lines = [
-    "body_format_override:",
-    "  json_format:",
-    `    code: ${reply.code}`,
-    `    message: ${JSON.stringify(reply.message)}`,
-    "    details:",
-    `      - { "@type": ${typePrefix}google.rpc.ErrorInfo, reason: ${reply.reason}, domain: ${domain}, metadata: ${metadata} }`,
-  ];
+  const metadata = reply.tellsCause ? { cause: envoysWords } : {};
+  const details: object[] = [{ "@type": `${typePrefix}google.rpc.ErrorInfo`, reason: reply.reason, domain, metadata }];
   if (reply.retryDelaySeconds !== undefined) {
-    lines.push(`      - { "@type": ${typePrefix}google.rpc.RetryInfo, retryDelay: ${reply.retryDelaySeconds}s }`);
+    details.push({ "@type": `${typePrefix}google.rpc.RetryInfo`, retryDelay: `${reply.retryDelaySeconds}s` });
   }
-  return lines;
+  return jsonFormat({ code: reply.code, message: reply.message, details });
+}
+
+// As text, which keeps the order of the fields; where Envoy's words come in they must be escaped, which json_format does.
+function jsonFormat(body: object): string[] {
+  const json = JSON.stringify(body);
+  return [
+    json.includes(envoysWords)
+      ? `body_format_override: { json_format: ${json} }`
+      : `body_format_override: { content_type: application/json, text_format_source: { inline_string: '${json.replaceAll("'", "''")}' } }`,
+  ];
 }
 
 function detailsOf(reply: ErrorReply, registry: FileRegistry): { schema: DescMessage; bytes: Uint8Array }[] {
   const info = message(registry, "google.rpc.ErrorInfo");
-  const encode = (schema: DescMessage, fields: object) => ({ schema, bytes: toBinary(schema, create(schema, fields)) });
+  const encode = (schema: DescMessage, fields: Record<string, unknown>) => ({
+    schema,
+    bytes: toBinary(schema, create(schema, fields)),
+  });
   const details = [encode(info, { reason: reply.reason, domain })];
   if (reply.retryDelaySeconds !== undefined) {
     const retryDelay = { seconds: BigInt(reply.retryDelaySeconds) };

@@ -1,0 +1,212 @@
+import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  create,
+  createFileRegistry,
+  type DescMethod,
+  type FileRegistry,
+  fromBinary,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import type { Upstream } from "../../tools/gateway/render.ts";
+
+/** A call as it arrived at a service. */
+export interface ReceivedCall {
+  readonly wire: "grpc" | "http";
+  /** `/package.Service/Method`, and for HTTP the query too. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** The message of a gRPC call. */
+  readonly request?: JsonValue;
+  /** How long the caller of a gRPC call waits yet; infinite without a deadline. */
+  readonly timeoutMs?: number;
+}
+
+/** How a method answers. Undefined: never. */
+export type Answer = (call: ReceivedCall) => Fields | Failure | undefined;
+
+/** Fields of an answer. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A gRPC status; over HTTP it is 503. */
+export interface Failure {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}
+
+/** The four services as the gateway sees them: both ports, health and keys, and a record of what arrived. */
+export interface FakeServices {
+  readonly upstreams: Readonly<Record<string, Upstream>>;
+  /** Calls since the last `reset`, oldest first. */
+  readonly calls: ReceivedCall[];
+  /** Lets a method, by its path, answer something else than an empty message. */
+  answer(path: string, answer: Answer): void;
+  setServing(service: string, serving: boolean): void;
+  /** Whether the services know the key set; they do at first. */
+  setKeysKnown(known: boolean): void;
+  /** Ends one service at once, as a crash does. */
+  kill(service: string): Promise<void>;
+  /** Starts a killed service on the same ports. */
+  restart(service: string): Promise<void>;
+  /** Forgets calls and answers. */
+  reset(): void;
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly grpc: Server;
+  readonly http: HttpServer;
+  readonly health: HealthImplementation;
+}
+
+/** Starts them on free loopback ports. `keys` is the key set they serve. */
+export async function startFakeServices(options: {
+  contract: Uint8Array;
+  keys: () => object | undefined;
+}): Promise<FakeServices> {
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, options.contract));
+  const calls: ReceivedCall[] = [];
+  let areKeysKnown = true;
+  const keys = () => (areKeysKnown ? options.keys() : undefined);
+  const answers = new Map<string, Answer>();
+  const running = new Map<string, Running>();
+  const upstreams: Record<string, Upstream> = {};
+
+  const start = async (service: string, ports: { grpcPort: number; httpPort: number }) => {
+    const { server: grpc, health } = grpcServer(registry, service, { calls, answers });
+    const grpcPort = await bind(grpc, ports.grpcPort);
+    const http = httpServer({ calls, answers, keys });
+    await new Promise<void>((resolve) => http.listen(ports.httpPort, "127.0.0.1", resolve));
+    running.set(service, { grpc, http, health });
+    upstreams[service] = { host: "127.0.0.1", grpcPort, httpPort: (http.address() as AddressInfo).port };
+  };
+  const kill = async (service: string) => {
+    const { grpc, http } = running.get(service) ?? fail(service);
+    running.delete(service);
+    grpc.forceShutdown();
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+  };
+
+  const services = ["user-svc", "product-svc", "order-svc", "payment-svc"];
+  for (const service of services) await start(service, { grpcPort: 0, httpPort: 0 });
+  return {
+    upstreams,
+    calls,
+    answer: (path, answer) => answers.set(path, answer),
+    setServing: (service, serving) => running.get(service)?.health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
+    setKeysKnown: (known) => {
+      areKeysKnown = known;
+    },
+    kill,
+    restart: (service) => start(service, upstreams[service] ?? fail(service)),
+    reset: () => {
+      calls.length = 0;
+      answers.clear();
+    },
+    stop: async () => {
+      await Promise.all([...running.keys()].map(kill));
+    },
+  };
+}
+
+function fail(service: string): never {
+  throw new Error(`no service ${service}`);
+}
+
+function bind(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+}
+
+interface CallRecord {
+  readonly calls: ReceivedCall[];
+  readonly answers: ReadonlyMap<string, Answer>;
+}
+
+function grpcServer(registry: FileRegistry, service: string, record: CallRecord) {
+  const server = new Server();
+  const health = new HealthImplementation({ "": "SERVING" });
+  health.addToServer(server);
+  for (const file of registry.files) {
+    if (file.proto.package !== `shop.${service.replace("-svc", "")}.v1`) continue;
+    for (const description of file.services) {
+      const definition: Record<string, ServiceDefinition[string]> = {};
+      const implementation: UntypedServiceImplementation = {};
+      for (const method of description.methods) {
+        const path = `/${description.typeName}/${method.name}`;
+        definition[method.name] = methodDefinition(path, method);
+        implementation[method.name] = (
+          call: { metadata: Metadata; getDeadline(): number | Date; request: JsonValue },
+          callback: (error: Failure | null, value?: Fields) => void,
+        ) => {
+          const received: ReceivedCall = {
+            wire: "grpc",
+            path,
+            headers: call.metadata.getMap(),
+            request: call.request,
+            timeoutMs: Number(call.getDeadline()) - Date.now(),
+          };
+          record.calls.push(received);
+          const answer = (record.answers.get(path) ?? (() => ({})))(received);
+          if (answer === undefined) return;
+          if (isFailure(answer)) callback(answer);
+          else callback(null, answer);
+        };
+      }
+      server.addService(definition as ServiceDefinition, implementation);
+    }
+  }
+  return { server, health };
+}
+
+function methodDefinition(path: string, method: DescMethod): ServiceDefinition[string] {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: () => Buffer.alloc(0),
+    requestDeserialize: (bytes: Buffer) => toJson(method.input, fromBinary(method.input, bytes)),
+    responseSerialize: (value: Fields) => Buffer.from(toBinary(method.output, create(method.output, value))),
+    responseDeserialize: () => ({}),
+  } as ServiceDefinition[string];
+}
+
+function isFailure(answer: Fields | Failure): answer is Failure {
+  return "code" in answer && "details" in answer;
+}
+
+// Not a Connect server: what matters here is what arrives, and that the answer comes back.
+function httpServer(options: CallRecord & { keys: () => object | undefined }): HttpServer {
+  return createServer((request, response) => {
+    const path = request.url ?? "";
+    const send = (status: number, body: object, headers: IncomingHttpHeaders = {}) =>
+      response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+    if (path === "/readyz") return void send(200, {});
+    if (path === "/.well-known/jwks.json") {
+      const keys = options.keys();
+      return void (keys === undefined ? send(503, {}) : send(200, keys));
+    }
+    request.resume().on("end", () => {
+      const received: ReceivedCall = { wire: "http", path, headers: request.headers };
+      options.calls.push(received);
+      const answer = (options.answers.get(path.replace(/\?.*/, "")) ?? (() => ({})))(received);
+      if (answer !== undefined) send(isFailure(answer) ? 503 : 200, answer);
+    });
+  });
+}

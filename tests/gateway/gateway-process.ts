@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type GatewayOptions, renderGateway } from "../../tools/gateway/render.ts";
+import { findEnvoy } from "../../tools/stack/envoy.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The contract's descriptor set, as Envoy loads it. */
+export const contractPath = join(root, "proto", "gen", "contract.binpb");
+
+const readyWithinMs = 15_000;
+const pollMs = 25;
+
+/** The Envoy to test with. Throws a sentence that says how to get one. */
+export function envoyBinary(): string {
+  const found = findEnvoy(process.env, root);
+  if (found === undefined) throw new Error("there is no Envoy 1.39 or later: run `make setup`, or set ENVOY_BIN");
+  return found;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  readonly adminUrl: string;
+  readonly metricsUrl: string;
+  readonly pid: number;
+  /** What it has written so far: the access log and its own warnings. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts the real Envoy with the committed configuration, its addresses replaced, and waits until it takes calls. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const folder = await mkdtemp(join(tmpdir(), "quartet-gateway-"));
+  const config = join(folder, "envoy.yaml");
+  const [port = 0, adminPort = 0, metricsPort = 0] = await freePorts(3);
+  const listen = { listenAddress: "127.0.0.1", listenPort: port, adminPort, metricsPort };
+  await writeFile(config, renderGateway({ ...listen, descriptorPath: contractPath, ...options }));
+
+  const parameters = ["-c", config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
+  const child = spawn(envoyBinary(), parameters, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      // Envoy ends at once, and writes the rest of its log.
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually("the gateway is ready", async () => {
+      if (child.exitCode !== null) throw new Error(`Envoy ended with ${child.exitCode}:\n${output}`);
+      return (await fetch(`${adminUrl}/ready`).catch(() => undefined))?.status === 200;
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    adminUrl,
+    metricsUrl: `http://127.0.0.1:${metricsPort}`,
+    pid: child.pid ?? 0,
+    output: () => output,
+    stop,
+  };
+}
+
+/** Waits until a condition holds; fails with its name when that takes too long. */
+export async function eventually(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const end = Date.now() + readyWithinMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`not within ${readyWithinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+/** The contract's descriptor set. */
+export async function readContract(): Promise<Uint8Array> {
+  return readFile(contractPath);
+}
+
+// Held together and then let go, so that they differ.
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map(async (server) => once(server.close(), "close")));
+  return ports;
+}

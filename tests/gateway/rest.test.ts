@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { Metadata } from "@grpc/grpc-js";
+import { after, afterEach, before, describe, it } from "mocha";
+import { assertRestError } from "./expected-error.ts";
+import { type GatewayFixture, startFixture } from "./gateway-fixture.ts";
+
+describe("REST through the gateway", () => {
+  let fixture: GatewayFixture;
+  before(async () => {
+    fixture = await startFixture();
+  });
+  afterEach(() => fixture.services.reset());
+  after(() => fixture.stop());
+
+  const getProduct = "/shop.product.v1.ProductService/GetProduct";
+  const listProducts = "/shop.product.v1.ProductService/ListProducts";
+
+  it("turns a path into a request and the answer into JSON with every plain field", async () => {
+    fixture.services.answer(getProduct, () => ({ name: "products/1", displayName: "Lamp", version: 7n }));
+    const answer = await fixture.http("GET", "/v1/products/1");
+    assert.equal(answer.status, 200);
+    assert.deepEqual(fixture.services.calls[0]?.request, { name: "products/1" });
+    const product = answer.json as Record<string, unknown>;
+    assert.equal(product.displayName, "Lamp");
+    assert.equal(product.version, "7");
+    assert.equal(product.availableQuantity, 0);
+  });
+
+  it("takes query parameters in either case of the field, with + for a space", async () => {
+    await fixture.http("GET", "/v1/products?page_size=5&category=a+b");
+    await fixture.http("GET", "/v1/products?pageSize=5&category=a%20b");
+    for (const call of fixture.services.calls) assert.deepEqual(call.request, { pageSize: 5, category: "a b" });
+    assert.equal(fixture.services.calls.length, 2);
+  });
+
+  it("cancels with an empty body", async () => {
+    const answer = await fixture.http("POST", "/v1/orders/1:cancel", { headers: await fixture.bearer() });
+    assert.equal(answer.status, 200);
+    assert.deepEqual(fixture.services.calls[0]?.request, { name: "orders/1" });
+  });
+
+  it("takes a path with a slash at its end for the one without", async () => {
+    assert.equal((await fixture.http("GET", "/v1/products/")).status, 200);
+    assert.equal(fixture.services.calls[0]?.path, listProducts);
+  });
+
+  it("passes on the keys of idempotency and trace, and the token", async () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const authorization = (await fixture.bearer()).authorization ?? "";
+    const headers = { authorization, traceparent, "idempotency-key": "key-1" };
+    await fixture.http("POST", "/v1/orders", { headers, body: {} });
+    const received = fixture.services.calls[0]?.headers ?? {};
+    assert.equal(received.traceparent, traceparent);
+    assert.equal(received["idempotency-key"], "key-1");
+    assert.equal(received.authorization, authorization);
+  });
+
+  it("passes on a service's error with its details", async () => {
+    const metadata = new Metadata();
+    // google.rpc.Status of code 5 with ErrorInfo { reason: "GONE" }.
+    const info = Buffer.from("0a04474f4e45", "hex");
+    const typeUrl = Buffer.from("type.googleapis.com/google.rpc.ErrorInfo");
+    const any = Buffer.concat([Buffer.from([10, typeUrl.length]), typeUrl, Buffer.from([18, info.length]), info]);
+    const status = Buffer.concat([Buffer.from([8, 5, 18, 2]), Buffer.from("no"), Buffer.from([26, any.length]), any]);
+    metadata.set("grpc-status-details-bin", status);
+    fixture.services.answer(getProduct, () => ({ code: 5, details: "no", metadata }));
+    const answer = await fixture.http("GET", "/v1/products/1");
+    assert.equal(answer.status, 404);
+    assert.deepEqual(answer.json, {
+      code: 5,
+      message: "no",
+      details: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "GONE", domain: "", metadata: {} }],
+    });
+  });
+
+  it("answers what is no route with 404", async () => {
+    const unknown: [string, string][] = [
+      ["GET", "/nope"],
+      ["GET", "/v1"],
+      ["GET", "/v1/nope"],
+      ["DELETE", "/v1/products"],
+      ["PUT", "/v1/products/1"],
+      ["POST", "/v1/orders/1:misspelt"],
+      ["POST", "/"],
+      ["GET", "/metrics"],
+      ["GET", "/readyz"],
+      ["GET", "/.well-known/jwks.json"],
+    ];
+    for (const [method, path] of unknown) {
+      assertRestError(await fixture.http(method, path), 404, 5, "ROUTE_NOT_FOUND");
+    }
+  });
+
+  it("names the query parameter that is wrong", async () => {
+    const type = await fixture.http("GET", "/v1/products?page_size=many");
+    assert.match(assertRestError(type, 400, 3, "MALFORMED_REQUEST"), /page_size/);
+    const unknown = await fixture.http("GET", "/v1/products?colour=red");
+    assert.match(assertRestError(unknown, 400, 3, "MALFORMED_REQUEST"), /colour/);
+    assert.equal(fixture.services.calls.length, 0);
+  });
+
+  it("says what is wrong with a body beside the message", async () => {
+    const headers = { "content-type": "application/json" };
+    for (const body of ['{"email": bad}', '{"email": "x"', '{"email": ["x"]}', "[]", '{"email":"x"} more']) {
+      const answer = await fixture.http("POST", "/v1/sessions", { headers, body });
+      assertRestError(answer, 400, 3, "MALFORMED_REQUEST");
+    }
+    const lines = [{ product: "products/1", quantity: "many" }];
+    const wrong = await fixture.http("POST", "/v1/orders", { headers: await fixture.bearer(), body: { lines } });
+    assertRestError(wrong, 400, 3, "MALFORMED_REQUEST");
+    assert.match(wrong.text, /lines\[0\]\.quantity/);
+    assert.equal(fixture.services.calls.length, 0);
+  });
+
+  it("refuses an escaped slash in a path and an underscore in a header's name", async () => {
+    assertRestError(await fixture.http("GET", "/v1/orders%2F1"), 400, 3, "MALFORMED_REQUEST");
+    const headers = { x_odd: "1" };
+    assertRestError(await fixture.http("GET", "/v1/products", { headers }), 400, 3, "MALFORMED_REQUEST");
+  });
+
+  it("takes JSON only, and that uncompressed", async () => {
+    const refused: Record<string, string>[] = [
+      { "content-type": "application/x-www-form-urlencoded" },
+      { "content-type": "text/plain" },
+      { "content-type": "application/json", "content-encoding": "gzip" },
+    ];
+    for (const headers of refused) {
+      const answer = await fixture.http("POST", "/v1/sessions", { headers, body: "{}" });
+      assertRestError(answer, 415, 3, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    const headers = { "content-type": "Application/JSON; charset=utf-8" };
+    assert.equal((await fixture.http("POST", "/v1/sessions", { headers, body: "{}" })).status, 200);
+  });
+
+  it("refuses a body that is too large, also one of unknown length", async () => {
+    const large = { email: "a".repeat(1_100_000) };
+    assertRestError(await fixture.http("POST", "/v1/sessions", { body: large }), 413, 8, "REQUEST_TOO_LARGE");
+    assert.equal(await sendChunks(fixture.gateway.port, "/v1/sessions", 5_000_000), 413);
+    assert.equal(fixture.services.calls.length, 0);
+  });
+
+  it("answers a large page compressed to those who take that", async () => {
+    const products = Array.from({ length: 100 }, (_, index) => ({ name: `products/${index}` }));
+    fixture.services.answer(listProducts, () => ({ products }));
+    const answer = await fixture.http("GET", "/v1/products", { headers: { "accept-encoding": "gzip" } });
+    assert.equal(answer.headers.get("content-encoding"), "gzip");
+    assert.equal((answer.json as { products: unknown[] }).products.length, 100);
+  });
+
+  it("tells everybody that it is up, and people what there is", async () => {
+    assert.equal((await fixture.http("GET", "/healthz")).status, 200);
+    const page = await fixture.http("GET", "/");
+    assert.equal(page.status, 200);
+    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.match(page.text, /href="\/v1\/products"/);
+  });
+
+  it("survives Connect's content types where it answers by itself", async () => {
+    for (const type of ["application/connect+json", "application/connect+proto", "application/proto"]) {
+      for (const [method, path] of [
+        ["GET", "/"],
+        ["POST", "/"],
+        ["POST", "/nope"],
+      ] as const) {
+        await fixture.http(method, path, { headers: { "content-type": type } });
+      }
+    }
+    assert.equal((await fixture.http("GET", "/healthz")).status, 200);
+  });
+
+  it("shows no header of the proxy and gives each answer an id of its own", async () => {
+    const answer = await fixture.http("GET", "/v1/products", { headers: { "x-request-id": "mine" } });
+    for (const name of answer.headers.keys()) assert.doesNotMatch(name, /^x-envoy/);
+    assert.match(answer.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+  });
+});
+
+function sendChunks(port: number, path: string, bytes: number): Promise<number | undefined> {
+  const headers = { "content-type": "application/json", "transfer-encoding": "chunked" };
+  return new Promise((resolve, reject) => {
+    const call = request({ host: "127.0.0.1", port, path, method: "POST", headers }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    // The gateway closes while we send; by then it has answered.
+    call.on("error", reject);
+    call.end(`{"email":"${"a".repeat(bytes)}"}`);
+  });
+}
