@@ -1,4 +1,4 @@
-import { integer, oneOf, port, text, url } from "./config.ts";
+import { integer, oneOf, port, text, url, type Values } from "./config.ts";
 import { logLevels } from "./log.ts";
 
 /** Settings that every service has. A service spreads them into its own. */
@@ -29,6 +29,13 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
         fallback: "bridge",
       },
     ),
+    otlpEndpoint: text(
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "OpenTelemetry receiver that spans are sent to; empty sends none",
+      {
+        fallback: "",
+      },
+    ),
     shutdownGraceMs: integer("SHUTDOWN_GRACE_MS", "How long calls under way may take when the service stops", {
       min: 0,
       max: 60_000,
@@ -36,3 +43,6 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
     }),
   };
 }
+
+/** The values of the settings that every service has. */
+export type CommonConfig = Values<ReturnType<typeof commonSettings>>;

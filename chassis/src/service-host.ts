@@ -20,6 +20,7 @@ import { createCleanUp } from "./storage/clean-up.ts";
 import { createInbox } from "./storage/inbox.ts";
 import { createLeaderLock } from "./storage/leader-lock.ts";
 import { createOutbox } from "./storage/outbox.ts";
+import { startTracing, type Tracing } from "./telemetry/open-telemetry.ts";
 import { createWorkerGroup, type Worker } from "./worker.ts";
 
 /** A service that can run. */
@@ -90,6 +91,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
     implementation: config.grpcServer,
   });
   let isServing = false;
+  let tracing: Tracing | undefined;
   const httpServer = createHttpServer({
     registrations,
     interceptors,
@@ -103,6 +105,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
     log,
 
     async start() {
+      tracing = await startTracing({ service: name, endpoint: config.otlpEndpoint, log });
       keySet.start();
       broker.start();
       leader.start();
@@ -127,6 +130,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
       await leader.stop();
       await parts.close?.();
       await database.close();
+      await tracing?.stop();
     },
   };
 }

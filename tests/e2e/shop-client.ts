@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { eventually } from "@quartet/chassis/testing/eventually";
+
+/** The answer to a REST call. */
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes; the assertions say what it must be.
+  readonly body: any;
+}
+
+/** An order as REST shows it. */
+export interface OrderJson {
+  readonly name: string;
+  readonly state: string;
+  readonly cancelReason: string;
+  readonly stockState: string;
+  readonly paymentState: string;
+  readonly total: { readonly currency: string; readonly minorUnits: string };
+  readonly captured?: { readonly minorUnits: string };
+  readonly refunded?: { readonly minorUnits: string };
+}
+
+/** A caller of the shop's REST API. */
+export interface ShopClient {
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(path: string): Promise<Answer>;
+  /** Places an order that must be accepted. */
+  order(lines: { product: string; quantity: number }[], paymentToken?: string): Promise<OrderJson>;
+  /** Cancels an order that can be cancelled. */
+  cancel(order: { name: string }): Promise<OrderJson>;
+  /** The order once it has a state. */
+  reaches(order: { name: string }, state: string): Promise<OrderJson>;
+  /** The order once stock and payment have said their last word about it. */
+  settles(order: { name: string }): Promise<OrderJson>;
+}
+
+const requestTimeoutMs = 15_000;
+const settleTimeoutMs = 60_000;
+export const password = "correct horse battery staple";
+
+/** Creates a caller without a token, or with one. */
+export function shopClient(gateway: string, token?: string): ShopClient {
+  const call: ShopClient["call"] = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${gateway}${path}`, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(requestTimeoutMs),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  };
+  const get: ShopClient["get"] = (path) => call("GET", path);
+  const ok = ({ status, body }: Answer) => {
+    assert.equal(status, 200, JSON.stringify(body));
+    return body;
+  };
+  const until = async (order: { name: string }, what: string, isThere: (order: OrderJson) => boolean) => {
+    let last: Answer | undefined;
+    const look = async () => {
+      last = await get(`/v1/${order.name}`);
+      return last.status === 200 && isThere(last.body) ? (last.body as OrderJson) : undefined;
+    };
+    try {
+      return (await eventually(`${order.name} ${what}`, look, settleTimeoutMs)) as OrderJson;
+    } catch (cause) {
+      throw new Error(`${order.name} does not ${what}: ${JSON.stringify(last)}`, { cause });
+    }
+  };
+
+  return {
+    call,
+    get,
+    order: async (lines, paymentToken = "tok_visa") => ok(await call("POST", "/v1/orders", { lines, paymentToken })),
+    cancel: async (order) => ok(await call("POST", `/v1/${order.name}:cancel`, {})),
+    reaches: (order, state) => until(order, `reach ${state}`, (found) => found.state === `STATE_${state}`),
+    settles: (order) => until(order, "settle", isSettled),
+  };
+}
+
+/** Whether nothing more is to come for an order. */
+function isSettled(order: OrderJson): boolean {
+  if (order.state === "STATE_CONFIRMED") return order.stockState === "STOCK_STATE_SOLD";
+  if (order.state !== "STATE_CANCELLED" || order.stockState !== "STOCK_STATE_RELEASED") return false;
+  return order.paymentState !== "PAYMENT_STATE_CAPTURED" && order.paymentState !== "PAYMENT_STATE_UNSPECIFIED";
+}
+
+/** Signs a new customer up and in. */
+export async function newCustomer(gateway: string): Promise<ShopClient & { readonly email: string }> {
+  const email = `customer-${randomUUID()}@example.org`;
+  const created = await shopClient(gateway).call("POST", "/v1/users", { email, password, displayName: "Ada" });
+  assert.equal(created.status, 200, JSON.stringify(created.body));
+  return { ...(await logIn(gateway, { email, password })), email };
+}
+
+/** Logs in. */
+export async function logIn(gateway: string, account: { email: string; password: string }): Promise<ShopClient> {
+  const { status, body } = await shopClient(gateway).call("POST", "/v1/sessions", account);
+  assert.equal(status, 200, JSON.stringify(body));
+  return shopClient(gateway, body.accessToken);
+}
+
+/** Creates a product as an administrator; returns its name. */
+export async function newProduct(admin: ShopClient, changes: Record<string, unknown> = {}): Promise<string> {
+  const { status, body } = await admin.call("POST", "/v1/products", {
+    displayName: "Cup",
+    category: "kitchen",
+    price: { currency: "EUR", minorUnits: "1299" },
+    initialQuantity: 100,
+    ...changes,
+  });
+  assert.equal(status, 200, JSON.stringify(body));
+  return body.name;
+}

@@ -1,0 +1,22 @@
+import type { ServiceName } from "../../tools/stack/stack-config.ts";
+
+/** A part that can be taken away. */
+export type PartName = ServiceName | "envoy" | "rabbitmq";
+
+/** A whole running shop, however it runs, as the end-to-end tests see it. */
+export interface System {
+  /** Base URL of the gateway. */
+  readonly gateway: string;
+  readonly admin: { readonly email: string; readonly password: string };
+  /** Ends a part in order and keeps it down. */
+  stop(part: PartName): Promise<void>;
+  /** Starts a part again; resolves when it is ready. */
+  start(part: PartName): Promise<void>;
+  /** Ends a part with SIGKILL; something brings it back. */
+  kill(part: PartName): Promise<void>;
+  /** Resolves when every part is ready. */
+  ready(): Promise<void>;
+  /** Reads from a service's database, or from the test provider's record, beside the running service. */
+  query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]>;
+  close(): Promise<void>;
+}
