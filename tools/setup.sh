@@ -58,13 +58,14 @@ fetch_node() {
   usable "$(ours)/node" || fail "The fetched Node $node_version does not run on this machine: install Node 24 from your system's packages."
 }
 
+# No install script is needed: every native part comes as a prebuilt file. (better-sqlite3 would otherwise be compiled.)
 install_packages() {
   command -v npm >/dev/null || fail "npm is needed to install the packages and is not on PATH: it comes with Node 24."
   cd "$root"
-  if [ -d node_modules ]; then npm install --no-save --loglevel=error >&2
+  if [ -d node_modules ]; then npm install --no-save --ignore-scripts --loglevel=error >&2
   else
     say "Installing the npm packages"
-    npm ci --loglevel=error >&2
+    npm ci --ignore-scripts --loglevel=error >&2
   fi || fail "npm could not install the packages: see its message above."
 }
 
