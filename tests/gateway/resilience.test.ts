@@ -103,7 +103,11 @@ describe("the gateway and services in trouble", () => {
   it("counts calls by method, for Prometheus, on a port that does nothing else", async () => {
     await fixture.grpc(listProducts);
     const metrics = await (await fetch(`${fixture.gateway.metricsUrl}/stats/prometheus`)).text();
-    assert.match(metrics, /envoy_cluster_grpc_\w+\{[^}]*ListProducts/);
+    const counted = metrics.split("\n").find((line) => line.startsWith("envoy_cluster_grpc{"));
+    for (const label of ["grpc_status", 'grpc_service="shop.', "grpc_method", "envoy_cluster_name"]) {
+      assert.ok(counted?.includes(label), `${label} in ${counted}`);
+    }
+    assert.match(metrics, /^envoy_cluster_grpc_success\{.*grpc_method="ListProducts"/m);
     assert.equal((await fetch(`${fixture.gateway.metricsUrl}/ready`)).status, 200);
     for (const path of ["/", "/config_dump", "/stats", "/quitquitquit"]) {
       assert.equal((await fetch(`${fixture.gateway.metricsUrl}${path}`)).status, 404, path);
