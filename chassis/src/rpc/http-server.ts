@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../log.ts";
 import { listen } from "./connect/listen.ts";
@@ -38,7 +39,6 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
 const connectionsMax = 4096;
-const idleSweepIntervalMs = 20;
 
 /**
  * Creates an HTTP/1.1 server for Connect (POST, GET for methods without side effects, streams of responses), gRPC-Web and
@@ -71,21 +71,42 @@ export function createHttpServer(options: HttpServerOptions): RpcServer {
     handler(request, response);
   });
   server.maxConnections = connectionsMax;
+  const closeIdle = closerOfIdle(server);
   return {
     start: () => listen(server, options),
     stop: (graceMs) =>
       new Promise((resolve) => {
         shutdown.abort(shuttingDown());
-        // A connection that was busy when the server closed turns idle later, and would be kept alive.
-        const sweep = setInterval(() => server.closeIdleConnections(), idleSweepIntervalMs);
         const cut = setTimeout(() => server.closeAllConnections(), graceMs);
         server.close(() => {
-          clearInterval(sweep);
           clearTimeout(cut);
           resolve();
         });
-        server.closeIdleConnections();
+        closeIdle();
       }),
+  };
+}
+
+// Node counts a connection as idle only after its first request, and keeps one alive that turns idle after `close`.
+function closerOfIdle(server: Server): () => void {
+  const busy = new Map<Socket, number>();
+  let closing = false;
+  const count = (socket: Socket, difference: number): void => {
+    const calls = (busy.get(socket) ?? 0) + difference;
+    if (busy.has(socket)) busy.set(socket, calls);
+    if (closing && calls === 0) socket.end();
+  };
+  server.on("connection", (socket) => {
+    busy.set(socket, 0);
+    socket.once("close", () => busy.delete(socket));
+  });
+  server.prependListener("request", (request, response) => {
+    count(request.socket, 1);
+    response.once("close", () => count(request.socket, -1));
+  });
+  return () => {
+    closing = true;
+    for (const [socket, calls] of busy) if (calls === 0) socket.destroy();
   };
 }
 

@@ -7,11 +7,16 @@ const policies = new WeakMap<DescMethod, MethodPolicy>();
 export function policyOf(method: DescMethod): MethodPolicy {
   let known = policies.get(method);
   if (known === undefined) {
-    if (!hasOption(method, policy)) throw new Error(`${methodPath(method)} has no policy in the contract`);
+    if (!hasPolicy(method)) throw new Error(`${methodPath(method)} has no policy in the contract`);
     known = getOption(method, policy);
     policies.set(method, known);
   }
   return known;
+}
+
+/** Whether the contract declares a policy for a method. Health and reflection have none: they are for the machinery. */
+export function hasPolicy(method: DescMethod): boolean {
+  return hasOption(method, policy);
 }
 
 /** A method's full name as gRPC writes it, without the leading slash: `package.Service/Method`. */

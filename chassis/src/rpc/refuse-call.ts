@@ -1,4 +1,4 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import {
   ConnectError,
   type ContextValues,
@@ -8,6 +8,12 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { DomainError } from "../domain-error.ts";
+
+/** The error of a request whose bytes are no such message. */
+export function malformedRequest(schema: DescMessage, cause: unknown): DomainError {
+  return new DomainError("invalid", "MALFORMED_REQUEST", `the request is not a ${schema.typeName}`, { cause });
+}
 
 /** A call that cannot be passed to its method, as for a request that cannot be decoded. */
 export interface RefusedCall {

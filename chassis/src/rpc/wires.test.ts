@@ -18,7 +18,8 @@ import { currentContext } from "../work-context.ts";
 import { callerOf } from "./caller.ts";
 import { codeOfKind, errorInfoOf } from "./error-details.ts";
 
-type Answers = Required<Parameters<typeof implementThings>[0]>;
+type Registered = Required<Parameters<typeof implementThings>[0]>;
+type Answers = { -readonly [Name in keyof Registered]: Registered[Name] };
 
 interface Wire {
   readonly name: string;
@@ -201,14 +202,14 @@ for (const wire of wires) {
     });
 
     it("answers DEADLINE_EXCEEDED when the policy's deadline passes, whatever the method does", async () => {
-      let aborted: AbortSignal | undefined;
+      const aborted = Promise.withResolvers<void>();
       answers.hurry = (_request, context) => {
-        aborted = context.signal;
+        context.signal.addEventListener("abort", () => aborted.resolve());
         return new Promise(() => {});
       };
       const error = await failureOf(client.hurry({ name: "a" }));
       assert.equal(error.code, Code.DeadlineExceeded);
-      assert.equal(aborted?.aborted, true);
+      await aborted.promise;
     });
 
     it("gives the method what is left of the caller's deadline, when that is the shorter", async () => {
@@ -326,7 +327,7 @@ for (const wire of wires) {
     it("holds a stream up while its reader is slow", async () => {
       let produced = 0;
       const payload = new Uint8Array(256 * 1024);
-      const total = 200;
+      const total = 80;
       answers.watch = async function* () {
         for (; produced < total; produced++) yield { name: "a", payload };
       };

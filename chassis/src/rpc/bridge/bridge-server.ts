@@ -20,13 +20,16 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
   const health = new HealthImplementation(Object.fromEntries(serviceNames.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
   new ReflectionService(describe(options.contract)).addToServer(server);
+  const addressOf = (at: number): string =>
+    bindAddress.includes(":") ? `[${bindAddress}]:${at}` : `${bindAddress}:${at}`;
+  let boundPort: number | undefined;
   return {
     start: () =>
       new Promise((resolve, reject) => {
-        const address = bindAddress.includes(":") ? `[${bindAddress}]:${port}` : `${bindAddress}:${port}`;
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
-          if (error === null) resolve({ port: boundPort });
-          else reject(error);
+        server.bindAsync(addressOf(port), ServerCredentials.createInsecure(), (error, bound) => {
+          if (error !== null) return reject(error);
+          boundPort = bound;
+          resolve({ port: bound });
         });
       }),
     setServing(serving) {
@@ -34,11 +37,10 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
     },
     stop: (graceMs) =>
       new Promise((resolve) => {
-        const cut = setTimeout(() => server.forceShutdown(), graceMs);
-        server.tryShutdown(() => {
-          clearTimeout(cut);
-          resolve();
-        });
+        // forceShutdown cuts nothing when channelz is off: grpc-js keeps no list of sessions for it then. drain does, and
+        // comes first because it overlooks sessions that are closing already.
+        if (boundPort !== undefined) server.drain(addressOf(boundPort), graceMs);
+        server.tryShutdown(() => resolve());
       }),
   };
 }

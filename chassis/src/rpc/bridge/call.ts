@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createHandlerContext, type MethodImplSpec } from "@connectrpc/connect";
 import type { Deadline, Metadata } from "@grpc/grpc-js";
-import { DomainError } from "../../domain-error.ts";
+import { malformedRequest } from "../refuse-call.ts";
 import { headersFromMetadata } from "./metadata.ts";
 
 /** What the bridge needs of a grpc-js call, of whatever kind. */
@@ -58,7 +58,7 @@ export function decodeRequest<D extends DescMessage>(schema: D, bytes: Uint8Arra
   try {
     return fromBinary(schema, bytes);
   } catch (cause) {
-    throw new DomainError("invalid", "MALFORMED_REQUEST", `the request is not a ${schema.typeName}`, { cause });
+    throw malformedRequest(schema, cause);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Http2Session } from "node:http2";
+import { createServer, type Http2ServerResponse, type Http2Session } from "node:http2";
+import { Code } from "@connectrpc/connect";
 import type { GrpcServer, GrpcServerOptions } from "../grpc-server.ts";
 import type { RpcLimits } from "../limits.ts";
 import { createHealthService } from "./health-service.ts";
@@ -23,10 +24,11 @@ export function createConnectGrpcServer(options: GrpcServerOptions & { readonly 
     },
     limits,
     log,
-    // What gRPC wants to hear for an unknown method: trailers only, UNIMPLEMENTED.
+    // What gRPC wants to hear of an unknown method: UNIMPLEMENTED, in headers that end the stream.
     fallback: (_request, response) => {
-      response.writeHead(200, { "content-type": "application/grpc+proto", "grpc-status": "12" });
-      response.end();
+      const { stream } = response as unknown as Http2ServerResponse;
+      const headers = { "content-type": "application/grpc+proto", "grpc-status": Code.Unimplemented };
+      stream.respond({ ...headers, "grpc-message": "unknown method" }, { endStream: true });
     },
   });
   const server = createServer(

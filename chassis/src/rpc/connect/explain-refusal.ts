@@ -8,7 +8,8 @@ import {
 } from "@connectrpc/connect/protocol";
 import { codeFromString, codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, headerStatusDetailsBin, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { refuseCall } from "../refuse-call.ts";
+import { hasPolicy } from "../policy.ts";
+import { malformedRequest, refuseCall } from "../refuse-call.ts";
 
 const errorBytesMax = 1024 * 1024;
 
@@ -22,9 +23,13 @@ export async function explainRefusal(
   handler: UniversalHandler,
   interceptors: readonly Interceptor[],
 ): Promise<UniversalServerResponse> {
+  if (!hasPolicy(handler.method)) return answer;
   const explain = (failure: ConnectError): Promise<ConnectError> => {
     const { method: requestMethod, url, header, signal } = request;
-    return refuseCall({ method: handler.method, requestMethod, url, header, signal, failure }, interceptors);
+    return refuseCall(
+      { method: handler.method, requestMethod, url, header, signal, failure: blameRequest(failure, handler) },
+      interceptors,
+    );
   };
   if (answer.trailer !== undefined && answer.body !== undefined) {
     return { ...answer, body: explainTrailer(answer.body, answer.trailer, explain) };
@@ -50,6 +55,12 @@ async function* explainTrailer(
   if (trailer.has(headerStatusDetailsBin)) return;
   const error = findTrailerError(trailer);
   if (error !== undefined) setTrailerStatus(trailer, await explain(new ConnectError(error.rawMessage, error.code)));
+}
+
+// Connect takes bytes that are no such message for a defect of its own.
+function blameRequest(failure: ConnectError, { method }: UniversalHandler): Error {
+  const isUnreadable = failure.code === Code.Internal && failure.rawMessage.startsWith("parse binary");
+  return isUnreadable ? malformedRequest(method.input, failure) : failure;
 }
 
 /** The error in a Connect error body, when the interceptors have not seen it: they always add details. */

@@ -24,6 +24,7 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 const timerMaxMs = 2 ** 31 - 1;
 // Smaller responses are not worth the time that compressing them takes.
 const compressBytesMin = 16 * 1024;
+const discardBytesMax = 16 * 1024 * 1024;
 
 /**
  * Serves Connect routes on Node's http or http2 server. Like connectNodeAdapter, but a request with a broken Host header
@@ -55,6 +56,7 @@ export function createNodeHandler(options: {
       response.writeHead(400).end();
       return;
     }
+    response.once("finish", () => discardRest(request));
     const answer = await handler(received);
     const explained = await explainRefusal(answer, received, handler, interceptors);
     await universalResponseToNodeResponse(explained, response);
@@ -85,8 +87,20 @@ function receive(request: IncomingMessage, response: ServerResponse): UniversalS
     if (connectMs > timerMaxMs) header.set("connect-timeout-ms", String(timerMaxMs));
     const grpcMs = parseGrpcTimeout(header.get("grpc-timeout"), Number.MAX_SAFE_INTEGER).timeoutMs ?? 0;
     if (grpcMs > timerMaxMs) header.set("grpc-timeout", `${Math.floor(timerMaxMs / 1000)}S`);
-    return received;
+    // Left open when the reader stops early: destroyed, it would block the connection for the caller's next request.
+    return { ...received, body: request.iterator({ destroyOnReturn: false }) };
   } catch {
     return undefined;
   }
+}
+
+// What was refused unread stands on the connection before whatever the caller asks next.
+function discardRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  let leftBytes = discardBytesMax;
+  request.on("data", (chunk: Uint8Array) => {
+    leftBytes -= chunk.byteLength;
+    if (leftBytes < 0) request.destroy();
+  });
+  request.resume();
 }

@@ -26,6 +26,7 @@ export function createErrorInterceptor(options: { readonly log: Logger; readonly
       const response = await orAborted(signal, () => next(request));
       if (!response.stream) return response;
       const message = wrapStream(response.message, {
+        signal,
         step: async (step) => {
           try {
             return await orAborted(signal, step);

@@ -1,14 +1,20 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 /** How a stream of responses ended: to its end, given up by the reader, or by an error. */
 export type StreamOutcome =
   | { readonly kind: "done" | "abandoned" }
   | { readonly kind: "failed"; readonly error: unknown };
 
+type Run = <R>(work: () => R) => R;
+
 /** What an interceptor does around a stream of responses. */
 export interface StreamHooks<T> {
-  /** Runs a part of the stream, in a context for instance. */
-  run?<R>(work: () => R): R;
+  /** Runs a part of the stream. By default in the context in which the stream was wrapped. */
+  readonly run?: Run;
   /** Takes the next response; may race it or translate its error. */
   step?(next: () => Promise<IteratorResult<T>>): Promise<IteratorResult<T>>;
+  /** When it is aborted, the stream below is told to stop, even while nobody reads. */
+  readonly signal?: AbortSignal;
   /** Called once, when nothing more will come. */
   end?(outcome: StreamOutcome): void;
 }
@@ -18,22 +24,25 @@ export interface StreamHooks<T> {
  * stream run later, when and where its reader asks for them. When a step fails, the stream below is told to stop.
  */
 export function wrapStream<T>(stream: AsyncIterable<T>, hooks: StreamHooks<T>): AsyncIterable<T> {
-  return { [Symbol.asyncIterator]: () => wrapIterator(stream[Symbol.asyncIterator](), hooks) };
+  const inContext: Run = AsyncLocalStorage.snapshot();
+  return { [Symbol.asyncIterator]: () => wrapIterator(stream[Symbol.asyncIterator](), hooks, inContext) };
 }
 
-function wrapIterator<T>(inner: AsyncIterator<T>, hooks: StreamHooks<T>): AsyncIterator<T> {
-  const run = hooks.run ?? ((work) => work());
+function wrapIterator<T>(inner: AsyncIterator<T>, hooks: StreamHooks<T>, inContext: Run): AsyncIterator<T> {
+  const run = hooks.run ?? inContext;
   const step = hooks.step ?? ((next) => next());
-  let ended = false;
-  const end = (outcome: StreamOutcome): void => {
-    if (ended) return;
-    ended = true;
-    run(() => hooks.end?.(outcome));
-  };
   // Not awaited: a generator that waits for something answers only when that has come.
   const stop = (): void => {
     run(() => inner.return?.())?.catch(() => {});
   };
+  let ended = false;
+  const end = (outcome: StreamOutcome): void => {
+    if (ended) return;
+    ended = true;
+    hooks.signal?.removeEventListener("abort", stop);
+    run(() => hooks.end?.(outcome));
+  };
+  hooks.signal?.addEventListener("abort", stop, { once: true });
   return {
     async next() {
       try {

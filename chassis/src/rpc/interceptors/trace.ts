@@ -1,6 +1,5 @@
 import type { Interceptor, StreamResponse } from "@connectrpc/connect";
 import { parseTraceparent, withSpan } from "../../trace.ts";
-import { currentContext, runInContext } from "../../work-context.ts";
 import { methodPath } from "../policy.ts";
 import { wrapStream } from "./response-stream.ts";
 
@@ -29,9 +28,7 @@ export function createTraceInterceptor(): Interceptor {
 }
 
 function traced(response: StreamResponse, ended: () => void, failed: (error: unknown) => void): StreamResponse {
-  const context = currentContext();
   const message = wrapStream(response.message, {
-    run: (work) => (context === undefined ? work() : runInContext(context, work)),
     end: (outcome) => (outcome.kind === "failed" ? failed(outcome.error) : ended()),
   });
   return { ...response, message };
