@@ -218,9 +218,9 @@ export function createMemoryBroker(): MemoryBroker {
             if (entry === undefined) return;
             queue.underWay.add(entry);
             // Not before the entry is known to be under way: its handler may break the connection at once.
-            const started = generation;
+            const startGeneration = generation;
             const work = Promise.resolve()
-              .then(() => deliver(entry, started))
+              .then(() => deliver(entry, startGeneration))
               .finally(() => {
                 underWay.delete(entry);
                 self.pump();

@@ -10,6 +10,8 @@ const startTimeoutMs = 60_000;
 const stopTimeoutMs = 15_000;
 const probeIntervalMs = 50;
 const portAttemptsMax = 200;
+const removeAttemptsMax = 20;
+const removePauseMs = 25;
 // Outgoing connections take ports from 32768 on; a node that loses its port to one of them fails with a riddle.
 const portMin = 20_000;
 const portMax = 32_000;
@@ -98,7 +100,7 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
   const endNow = () => {
     server?.kill("SIGKILL");
     epmd.kill("SIGKILL");
-    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+    removeFolder(home);
   };
   process.once("exit", endNow);
 
@@ -127,7 +129,7 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
     await kill();
     await end(epmd, "SIGKILL");
     process.off("exit", endNow);
-    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+    removeFolder(home);
   }
 
   await restart().catch(async (error: unknown) => {
@@ -144,6 +146,18 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
     restart,
     stop,
   };
+}
+
+// A killed node may still write its last file. (rmSync's own retries sleep for minutes: its delay counts as seconds.)
+function removeFolder(folder: string): void {
+  for (let attempt = 1; attempt <= removeAttemptsMax; attempt++) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return;
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, removePauseMs);
+    }
+  }
 }
 
 // stdio goes to a file and the child is unreferenced, so that a test run can end by itself.
