@@ -13,6 +13,9 @@ node_version=24.21.0
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 tools="$root/.tools/node"
 
+npm_config_update_notifier=false
+export npm_config_update_notifier
+
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
