@@ -19,7 +19,7 @@ const pollMs = 25;
 /** The Envoy to test with. Throws a sentence that says how to get one. */
 export function envoyBinary(): string {
   const found = findEnvoy(process.env, root);
-  if (found === undefined) throw new Error("there is no Envoy 1.39 or later: run `make setup`, or set ENVOY_BIN");
+  if (found === undefined) throw new Error("there is no Envoy 1.39 or later: `make up` and `make test` fetch one, or set ENVOY_BIN");
   return found;
 }
 
@@ -39,8 +39,9 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = await mkdtemp(join(tmpdir(), "quartet-gateway-"));
   const config = join(folder, "envoy.yaml");
-  const [port = 0, adminPort = 0, metricsPort = 0] = await freePorts(3);
-  const listen = { listenAddress: "127.0.0.1", listenPort: port, adminPort, metricsPort };
+  // Free ports for the listeners are Envoy's to choose. The admin port is not: one of the clusters has to name it.
+  const adminPort = await freePort();
+  const listen = { listenAddress: "127.0.0.1", listenPort: 0, adminPort, metricsPort: 0 };
   await writeFile(config, renderGateway({ ...listen, descriptorPath: contractPath, ...options }));
 
   const parameters = ["-c", config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
@@ -65,11 +66,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await stop();
     throw error;
   }
+  const ports = await listenerPorts(adminUrl);
+  const port = ports.get("gateway") ?? 0;
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     adminUrl,
-    metricsUrl: `http://127.0.0.1:${metricsPort}`,
+    metricsUrl: `http://127.0.0.1:${ports.get("metrics") ?? 0}`,
     pid: child.pid ?? 0,
     output: () => output,
     stop,
@@ -90,19 +93,19 @@ export async function readContract(): Promise<Uint8Array> {
   return readFile(contractPath);
 }
 
-// Held together and then let go, so that they differ.
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
+async function listenerPorts(adminUrl: string): Promise<ReadonlyMap<string, number>> {
+  const answer = (await (await fetch(`${adminUrl}/listeners?format=json`)).json()) as {
+    listener_statuses: { name: string; local_address: { socket_address: { port_value: number } } }[];
+  };
+  return new Map(
+    answer.listener_statuses.map(({ name, local_address }) => [name, local_address.socket_address.port_value]),
   );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map(async (server) => once(server.close(), "close")));
-  return ports;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  await once(server.close(), "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
 }

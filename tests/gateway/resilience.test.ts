@@ -44,20 +44,33 @@ describe("the gateway and services in trouble", () => {
     assert.equal(fixture.services.calls.length, 3);
   });
 
+  it("keeps the only host of a service, however often that fails", async () => {
+    const headers = await fixture.bearer();
+    fixture.services.answer(createOrder, () => down);
+    for (let call = 0; call < 20; call++) await fixture.grpc(createOrder, headers);
+    assert.equal(fixture.services.calls.length, 20);
+    assert.equal((await fixture.http("GET", "/v1/orders", { headers })).status, 200);
+  });
+
+  it("sends a service more calls at once than one connection takes", async () => {
+    const answers = await Promise.all(Array.from({ length: 300 }, () => fixture.grpc(listProducts)));
+    assert.deepEqual([...new Set(answers.map(({ code }) => code))], [0]);
+  });
+
   it("tells the service how long the caller waits, and no longer than the contract says", async () => {
     const timeouts = async (call: () => Promise<unknown>) => {
       fixture.services.reset();
       await call();
       return fixture.services.calls[0]?.timeoutMs ?? Number.NaN;
     };
-    const short = await timeouts(() => fixture.grpc(listProducts, {}, 700));
-    assert.ok(short > 0 && short <= 700, `${short}`);
+    const short = await timeouts(() => fixture.grpc(listProducts, {}, 1500));
+    assert.ok(short > 0 && short <= 1500, `${short}`);
     const long = await timeouts(() => fixture.grpc(listProducts, {}, 60_000));
-    assert.ok(long > 1000 && long <= 2000, `${long}`);
+    assert.ok(long > 0 && long <= 2000, `${long}`);
     const none = await timeouts(() => fixture.http("GET", "/v1/products"));
-    assert.ok(none > 1000 && none <= 2000, `${none}`);
+    assert.ok(none > 0 && none <= 2000, `${none}`);
     const mutation = await timeouts(() => fixture.http("POST", "/v1/sessions", { body: {} }));
-    assert.ok(mutation > 4000 && mutation <= 5000, `${mutation}`);
+    assert.ok(mutation > 2000 && mutation <= 5000, `${mutation}`);
   });
 
   it("answers in the service's place when that takes too long", async () => {
