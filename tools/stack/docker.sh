@@ -46,7 +46,7 @@ what_to_try() {
 Quartet is up (docker).
 
   gateway   http://$base   HTTP/JSON, gRPC, gRPC-Web and Connect
-  RabbitMQ  http://localhost:${RABBITMQ_MANAGEMENT_PORT:-15672}   management; user quartet, password: see docs/operations.md
+  RabbitMQ  http://localhost:${RABBITMQ_MANAGEMENT_PORT:-15672}   user quartet, password: docker compose exec rabbitmq cat /secret/password
 
 Try:
   curl 'http://$base/v1/products?pageSize=3'

@@ -38,7 +38,7 @@ choose() {
 }
 
 # A make of its own, because only this knows that Node is needed after all.
-prepare_native() { ${MAKE:-make} --no-print-directory .build/generated; }
+prepare_native() { ${MAKE:-make} -s --no-print-directory .build/generated; }
 native() { sh tools/setup.sh node tools/stack/cli.ts "$command" ${part:+"$part"}; }
 
 if [ "$command" = generate ]; then
