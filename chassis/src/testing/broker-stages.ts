@@ -4,7 +4,7 @@ import { createAmqpBroker } from "../broker/amqp-broker.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { QueueBindings, Topology } from "../events/topology.ts";
 import { deadExchangeOf, deadQueueOf } from "../events/topology.ts";
-import { createLogger, silentLogger } from "../log.ts";
+import { silentLogger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
 import { createMemoryBroker } from "./memory-broker.ts";
 import { testRabbitMqUrl } from "./rabbitmq.ts";
@@ -111,7 +111,7 @@ export async function createRabbitMqStage(url?: string): Promise<BrokerStage> {
         url: proxied.href,
         topology,
         appId: prefix,
-        log: process.env.TEST_LOG ? createLogger({ service: prefix, level: "debug" }) : silentLogger(),
+        log: silentLogger(),
         metrics: createMetrics({ service: prefix }),
       });
       clients.push(client);
