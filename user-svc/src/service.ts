@@ -11,6 +11,7 @@ import { migrations } from "./migrations.ts";
 import { createUserServiceImpl } from "./rpc/user-service.ts";
 import { createAccessTokenSigner } from "./security/access-token-signer.ts";
 import { createPasswordHasher } from "./security/password-hasher.ts";
+import { newRefreshToken } from "./security/refresh-token.ts";
 import { publicKeysOf } from "./security/signing-key.ts";
 import { createSessionSweeper } from "./session-sweeper.ts";
 import { loadSigningKeys } from "./storage/signing-key-store.ts";
@@ -49,6 +50,7 @@ export async function createService(config: UserConfig, overrides: ServiceOverri
       refreshTokenLifetimeMs,
       now,
       newId,
+      newRefreshToken,
     }),
   });
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { DomainError } from "@quartet/chassis/domain-error";
 import { openSession, type Session } from "../domain/session.ts";
 import { normalizeEmail } from "../domain/user.ts";
@@ -14,8 +14,6 @@ export interface OpenedSession {
 
 export type CreateSession = (input: { readonly email: string; readonly password: string }) => Promise<OpenedSession>;
 
-const refreshTokenBytes = 32;
-
 /**
  * Creates the command that logs in. An unknown address and a wrong password answer the same, after the same work:
  * `unauthenticated` INVALID_CREDENTIALS.
@@ -29,6 +27,7 @@ export function createCreateSession(deps: {
   refreshTokenLifetimeMs: number;
   now: () => number;
   newId: () => string;
+  newRefreshToken: () => string;
 }): CreateSession {
   return async ({ email, password }) => {
     const user = await deps.queries.findByEmail(normalizeEmail(email));
@@ -37,7 +36,7 @@ export function createCreateSession(deps: {
       throw new DomainError("unauthenticated", "INVALID_CREDENTIALS", "e-mail address or password is wrong");
     }
     const now = deps.now();
-    const refreshToken = randomBytes(refreshTokenBytes).toString("base64url");
+    const refreshToken = deps.newRefreshToken();
     const refreshTokenHash = createHash("sha256").update(refreshToken).digest("base64url");
     const session = openSession(
       { id: deps.newId(), userId: user.id, refreshTokenHash },

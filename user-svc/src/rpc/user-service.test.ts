@@ -22,6 +22,7 @@ import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { createAccessTokenSigner } from "../security/access-token-signer.ts";
 import { createPasswordHasher } from "../security/password-hasher.ts";
+import { newRefreshToken } from "../security/refresh-token.ts";
 import { publicKeysOf } from "../security/signing-key.ts";
 import { sessions, users as userTable } from "../storage/schema.ts";
 import { loadSigningKeys } from "../storage/signing-key-store.ts";
@@ -59,7 +60,16 @@ describe("UserService", () => {
     const implementation = createUserServiceImpl({
       queries,
       createUser: createCreateUser({ users, passwords, now, newId }),
-      createSession: createCreateSession({ users, queries, passwords, signer, ...lifetimes, now, newId }),
+      createSession: createCreateSession({
+        users,
+        queries,
+        passwords,
+        signer,
+        ...lifetimes,
+        now,
+        newId,
+        newRefreshToken,
+      }),
     });
     const verifier = createTokenVerifier({ keys: createLocalKeySet(publicKeysOf(keys)), ...named });
     client = createClient(
