@@ -76,7 +76,7 @@ describe("AMQP broker on a node of its own", function () {
     await eventually("all of them", () => [...confirmed].every((id) => received.has(id)));
   });
 
-  it("refuses to publish at once while the broker is short of memory, and still consumes", async () => {
+  it("refuses to publish at once while the broker is short of memory, and goes on afterwards", async () => {
     const broker = await publisher();
     const consuming = consumer(async () => {});
     await eventually("consumer connected", () => consuming.connected);
