@@ -9,6 +9,11 @@ export const settings = {
   productTarget: text("PRODUCT_SVC_TARGET", "product-svc's gRPC port, as host:port, dns:///host:port or ipv4:a:p,b:p", {
     fallback: "127.0.0.1:50052",
   }),
+  productTimeoutMs: integer(
+    "PRODUCT_SVC_TIMEOUT_MS",
+    "How long an order waits for product-svc before it takes the prices last known",
+    { min: 1, max: 4_000, fallback: "100" },
+  ),
   priceMaxAgeMs: integer("PRICE_MAX_AGE_MS", "For how long a price is taken without asking product-svc", {
     min: 0,
     max: dayMs,

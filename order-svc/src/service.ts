@@ -7,7 +7,6 @@ import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { createCancelOrder } from "./app/cancel-order.ts";
 import { createCreateOrder } from "./app/create-order.ts";
-import { createDeadlineSweeper } from "./app/deadline-sweeper.ts";
 import { createExpireOrders } from "./app/expire-orders.ts";
 import { createGatherPrices } from "./app/gather-prices.ts";
 import { createMoments } from "./app/moment.ts";
@@ -15,6 +14,7 @@ import { createRecordFacts } from "./app/record-facts.ts";
 import { createRecordProduct } from "./app/record-product.ts";
 import { createProductCatalogue } from "./clients/product-catalogue.ts";
 import type { OrderConfig } from "./config.ts";
+import { createDeadlineSweeper } from "./deadline-sweeper.ts";
 import { createHandlers } from "./events/consume.ts";
 import { toOutgoing } from "./events/publish.ts";
 import { migrations } from "./migrations.ts";
@@ -33,7 +33,11 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
   const orders = createOrderStore({ database, unitOfWork, toOutgoing });
   const products = createProductReplica({ database, unitOfWork });
   const transport = createGrpcTransport({ target: config.productTarget, services: [ProductService], now });
-  const catalogue = createProductCatalogue({ client: createClient(ProductService, transport), log });
+  const catalogue = createProductCatalogue({
+    client: createClient(ProductService, transport),
+    log,
+    timeoutMs: config.productTimeoutMs,
+  });
 
   const gatherPrices = createGatherPrices({ products, catalogue, now, priceMaxAgeMs });
   const implementation = createOrderServiceImpl({
@@ -44,21 +48,14 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
   });
   const expireOrders = createExpireOrders({ orders, moment, now, stepDeadlineMs });
 
-  const host = createServiceHost(core, {
+  return createServiceHost(core, {
     registrations: [implement(OrderService, implementation)],
     handlers: createHandlers({
       recordFacts: createRecordFacts({ orders, moment }),
       recordProduct: createRecordProduct({ products, now }),
     }),
     workers: [createDeadlineSweeper({ expireOrders, log })],
+    close: () => transport.close(),
     ...overrides,
   });
-  return {
-    log: host.log,
-    start: () => host.start(),
-    async stop() {
-      await host.stop();
-      transport.close();
-    },
-  };
 }

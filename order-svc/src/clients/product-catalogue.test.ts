@@ -13,7 +13,7 @@ type BatchGet = ServiceImpl<typeof ProductService>["batchGetProducts"];
 
 const warnings: unknown[] = [];
 
-function catalogueAnsweredBy(batchGetProducts: BatchGet) {
+function catalogueAnsweredBy(batchGetProducts: BatchGet, timeoutMs = 60_000) {
   const refuse = () => assert.fail("another method was called");
   const implementation = {
     batchGetProducts,
@@ -24,7 +24,7 @@ function catalogueAnsweredBy(batchGetProducts: BatchGet) {
   };
   const transport = inMemoryTransport({ registrations: [implement(ProductService, implementation)] });
   const log = { warn: (...line: unknown[]) => void warnings.push(line) };
-  return createProductCatalogue({ client: createClient(ProductService, transport), log });
+  return createProductCatalogue({ client: createClient(ProductService, transport), log, timeoutMs });
 }
 
 describe("the view of product-svc's catalogue", () => {
@@ -83,6 +83,7 @@ describe("the view of product-svc's catalogue", () => {
     const catalogue = catalogueAnsweredBy(
       (_, { signal }) =>
         new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
+      1,
     );
     assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
   });

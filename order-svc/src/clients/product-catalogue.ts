@@ -6,22 +6,24 @@ import type { ProductService } from "@quartet/proto/shop/product/v1/product_serv
 import type { CatalogueAnswer, ProductCatalogue } from "../app/ports.ts";
 import { toPricedProduct } from "./product-message.ts";
 
-/** How long product-svc may take: an order does not wait longer, it takes the prices that are known. */
-const fetchTimeoutMs = 100;
-
 /** Where an answer is not worth a line in the log: the service is away or slow, which the caller is prepared for. */
 const expectedCodes: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.ResourceExhausted];
 
-/** Creates the view of product-svc's catalogue over RPC. No error of the other service leaves it. */
+/**
+ * Creates the view of product-svc's catalogue over RPC. No error of the other service leaves it, and no order waits longer
+ * for it than `timeoutMs`.
+ */
 export function createProductCatalogue(deps: {
   client: Pick<Client<typeof ProductService>, "batchGetProducts">;
   log: Pick<Logger, "warn">;
+  timeoutMs: number;
 }): ProductCatalogue {
+  const { timeoutMs } = deps;
   return {
     async fetch(productIds) {
       try {
         const names = productIds.map((id) => toName("products", id));
-        const { products } = await deps.client.batchGetProducts({ names }, { timeoutMs: fetchTimeoutMs });
+        const { products } = await deps.client.batchGetProducts({ names }, { timeoutMs });
         return { kind: "found", products: products.map(toPricedProduct) };
       } catch (error) {
         return toAnswer(error, productIds, deps.log);

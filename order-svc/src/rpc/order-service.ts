@@ -1,5 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { type PageTokens, pageSizeOf } from "@quartet/chassis/page-token";
+import { type PageTokens, readPage } from "@quartet/chassis/page-token";
 import { fromName } from "@quartet/chassis/resource-name";
 import { type Caller, callerOf, ownsOrAdmin, userOf } from "@quartet/chassis/rpc/caller";
 import { requestClaim } from "@quartet/chassis/rpc/request-claim";
@@ -50,19 +50,16 @@ export function createOrderServiceImpl(deps: {
       return toOrderMessage(await getOrder(fromName("orders", name), callerOf(context)));
     },
 
-    async listOrders({ pageSize, pageToken }, context) {
+    async listOrders(request, context) {
       const { userId } = userOf(context);
-      const query = { list: "orders", userId };
-      const size = pageSizeOf(pageSize);
-      const afterId = pageTokens.decode<string>(query, pageToken);
-      // One more than asked for tells whether there is a next page.
-      const found = await queries.list({ userId, afterId, limit: size + 1 });
-      const page = found.slice(0, size);
-      const last = page.at(-1);
-      return {
-        orders: page.map(toOrderMessage),
-        nextPageToken: found.length > size && last !== undefined ? pageTokens.encode(query, last.id) : "",
-      };
+      const { items, nextPageToken } = await readPage({
+        tokens: pageTokens,
+        request,
+        query: { list: "orders", userId },
+        read: (afterId: string | undefined, limit) => queries.list({ userId, afterId, limit }),
+        cursorOf: (order) => order.id,
+      });
+      return { orders: items.map(toOrderMessage), nextPageToken };
     },
 
     async cancelOrder({ name }, context) {
@@ -71,19 +68,17 @@ export function createOrderServiceImpl(deps: {
       return toOrderMessage(order);
     },
 
-    async listOrderEvents({ parent, pageSize, pageToken }, context) {
-      const caller = callerOf(context);
-      const order = await getOrder(fromName("orders", parent, "parent"), caller);
-      const query = { list: "orderEvents", orderId: order.id, userId: userOf(context).userId };
-      const size = pageSizeOf(pageSize);
-      const afterSequence = pageTokens.decode<number>(query, pageToken) ?? 0;
-      const found = await queries.timeline({ orderId: order.id, afterSequence, limit: size + 1 });
-      const page = found.slice(0, size);
-      const last = page.at(-1);
-      return {
-        orderEvents: page.map((entry) => toOrderEventMessage(order.id, entry)),
-        nextPageToken: found.length > size && last !== undefined ? pageTokens.encode(query, last.sequence) : "",
-      };
+    async listOrderEvents(request, context) {
+      const { id: orderId } = await getOrder(fromName("orders", request.parent, "parent"), callerOf(context));
+      const { items, nextPageToken } = await readPage({
+        tokens: pageTokens,
+        request,
+        query: { list: "orderEvents", orderId, userId: userOf(context).userId },
+        read: (afterSequence: number | undefined, limit) =>
+          queries.timeline({ orderId, afterSequence: afterSequence ?? 0, limit }),
+        cursorOf: (entry) => entry.sequence,
+      });
+      return { orderEvents: items.map((entry) => toOrderEventMessage(orderId, entry)), nextPageToken };
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { Logger } from "@quartet/chassis/log";
-import type { Worker } from "@quartet/chassis/service-host";
 import { newTrace } from "@quartet/chassis/trace";
 import { runInContext } from "@quartet/chassis/work-context";
-import { type ExpireOrders, expireBatchMax } from "./expire-orders.ts";
+import type { Worker } from "@quartet/chassis/worker";
+import { type ExpireOrders, expireBatchMax } from "./app/expire-orders.ts";
 
 /** Pause between two sweeps. Deadlines are minutes, so a second more does not matter. */
 export const sweepIntervalMs = 1_000;

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { loadContract } from "@quartet/chassis/contract";
+import { newId } from "@quartet/chassis/ids";
+import { silentLogger } from "@quartet/chassis/log";
+import { createGrpcServer } from "@quartet/chassis/rpc/grpc-server";
+import { implement } from "@quartet/chassis/rpc/implement";
+import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quartet/chassis/testing/broker-stages";
+import { fixedClock } from "@quartet/chassis/testing/clock";
+import { eventually } from "@quartet/chassis/testing/eventually";
+import { testInterceptors } from "@quartet/chassis/testing/test-server";
+import {
+  Order_CancelReason,
+  Order_PaymentState,
+  Order_State,
+  Order_StockState,
+} from "@quartet/proto/shop/order/v1/order_pb";
+import { StockReservedSchema } from "@quartet/proto/shop/product/v1/product_events_pb";
+import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { type Neighbours, startNeighbours } from "./testing/neighbours.ts";
+import { createServiceHome, type RunningService, type ServiceHome } from "./testing/running-service.ts";
+
+function describeService(broker: string, createStage: () => Promise<BrokerStage>): void {
+  describe(`order-svc with ${broker}`, function () {
+    // A first RabbitMQ takes its time to start.
+    this.timeout(90_000);
+
+    let clock: ReturnType<typeof fixedClock>;
+    let stage: BrokerStage;
+    let home: ServiceHome;
+    let neighbours: Neighbours;
+    let service: RunningService;
+
+    beforeEach(async () => {
+      clock = fixedClock();
+      stage = await createStage();
+      home = createServiceHome(clock);
+      neighbours = await startNeighbours(stage);
+      service = await home.start(stage);
+      await neighbours.sellCups(1299n);
+      await eventually("the product is known", async () => await canPlace());
+    });
+    afterEach(async () => {
+      await home.remove();
+      await neighbours.stop();
+      await stage.stop();
+    });
+
+    const twoCups = (requestId = "") => ({
+      lines: [{ product: "products/cup", quantity: 2 }],
+      paymentToken: "tok_visa",
+      requestId,
+    });
+    // A wrong expectation is refused after the prices are known, and places nothing.
+    const canPlace = () =>
+      service.client
+        .createOrder({ ...twoCups(), expectedTotal: { currency: "EUR", minorUnits: 1n } })
+        .then(() => false)
+        .catch((error: Error) => error.message.includes("total"));
+    const place = async (requestId?: string) => (await service.client.createOrder(twoCups(requestId))).name;
+    const get = (name: string) => service.client.getOrder({ name });
+    const causes = async (name: string) =>
+      (await service.client.listOrderEvents({ parent: name })).orderEvents.map((entry) =>
+        entry.cause.split(".").at(-1),
+      );
+    const settled = async (name: string, state: keyof typeof Order_State, stock: keyof typeof Order_StockState) => {
+      const order = await eventually(`${name} is ${state} and its stock ${stock}`, async () => {
+        const found = await get(name);
+        return found.state === Order_State[state] && found.stockState === Order_StockState[stock] ? found : undefined;
+      });
+      return order ?? assert.fail();
+    };
+
+    it("takes an order to the end", async () => {
+      const name = await place();
+      const order = await settled(name, "CONFIRMED", "SOLD");
+      assert.equal(order.captured?.minorUnits, 2598n);
+      assert.equal(order.paymentState, Order_PaymentState.CAPTURED);
+      assert.deepEqual(await causes(name), ["OrderPlaced", "StockReserved", "PaymentCaptured", "StockSold"]);
+    });
+
+    it("answers over HTTP as it does over gRPC", async () => {
+      const name = await place();
+      const order = await settled(name, "CONFIRMED", "SOLD");
+      const response = await fetch(`${service.httpUrl}/shop.order.v1.OrderService/GetOrder`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${service.token}` },
+        body: JSON.stringify({ name }),
+      });
+      assert.equal(response.status, 200);
+      const body = (await response.json()) as { name: string; etag: string };
+      assert.deepEqual([body.name, body.etag], [name, order.etag]);
+    });
+
+    it("cancels an order that is out of stock", async () => {
+      neighbours.manners.stock = "reject";
+      const name = await place();
+      const order = await settled(name, "CANCELLED", "RELEASED");
+      assert.equal(order.cancelReason, Order_CancelReason.OUT_OF_STOCK);
+      assert.deepEqual(await causes(name), ["OrderPlaced", "StockRejected", "StockReleased"]);
+    });
+
+    it("cancels an order whose payment is declined", async () => {
+      neighbours.manners.payment = "decline";
+      const order = await settled(await place(), "CANCELLED", "RELEASED");
+      assert.equal(order.cancelReason, Order_CancelReason.PAYMENT_DECLINED);
+      assert.equal(order.captured?.minorUnits, 0n);
+    });
+
+    it("cancels a confirmed order and sees its money come back", async () => {
+      const name = await place();
+      await settled(name, "CONFIRMED", "SOLD");
+      await service.client.cancelOrder({ name });
+      await settled(name, "CANCELLED", "RELEASED");
+      await eventually("the money is back", async () => (await get(name)).refunded?.minorUnits === 2598n);
+    });
+
+    it("records everything once when everything is said twice", async () => {
+      neighbours.manners.times = 2;
+      const name = await place();
+      await settled(name, "CONFIRMED", "SOLD");
+      // Said last, so that whatever was said before has been heard.
+      await service.client.cancelOrder({ name });
+      await settled(name, "CANCELLED", "RELEASED");
+      await eventually("the money is back", async () => (await get(name)).refunded?.minorUnits === 2598n);
+      const recorded = await causes(name);
+      assert.equal(new Set(recorded).size, recorded.length, recorded.join());
+    });
+
+    it("accepts orders while the broker is away and settles them when it is back", async () => {
+      await stage.setUp(false);
+      const names = [await place(), await place()];
+      assert.equal((await get(names[0] ?? "")).state, Order_State.PENDING);
+      await stage.setUp(true);
+      for (const name of names) await settled(name, "CONFIRMED", "SOLD");
+    });
+
+    it("goes on after a restart where it was", async () => {
+      await stage.setUp(false);
+      const requestId = newId();
+      const name = await place(requestId);
+      await place();
+      const { nextPageToken } = await service.client.listOrders({ pageSize: 1 });
+      await service.stop();
+
+      await stage.setUp(true);
+      service = await home.start(stage);
+      await settled(name, "CONFIRMED", "SOLD");
+      assert.equal(await place(requestId), name);
+      const { orders } = await service.client.listOrders({ pageSize: 1, pageToken: nextPageToken });
+      assert.deepEqual(
+        orders.map((order) => order.name),
+        [name],
+      );
+    });
+
+    it("remembers its deadlines over a restart", async () => {
+      neighbours.manners.stock = "silent";
+      neighbours.manners.payment = "silent";
+      const name = await place();
+      await eventually("the event is out", () => neighbours.heard.includes("shop.order.v1.OrderPlaced"));
+      await service.stop();
+
+      clock.advance(900_001);
+      service = await home.start(stage);
+      const order = await settled(name, "CANCELLED", "RELEASED");
+      assert.equal(order.cancelReason, Order_CancelReason.DEADLINE_EXCEEDED);
+      await eventually("the payment is closed", async () => {
+        return (await get(name)).paymentState === Order_PaymentState.VOIDED;
+      });
+    });
+
+    it("cancels nothing over a long absence of the broker", async () => {
+      await stage.setUp(false);
+      const name = await place();
+      clock.advance(86_000_000);
+      await service.stop();
+      service = await home.start(stage);
+      await stage.setUp(true);
+      await settled(name, "CONFIRMED", "SOLD");
+    });
+  });
+}
+
+describeService("a broker in memory", createMemoryStage);
+describeService("RabbitMQ", createRabbitMqStage);
+
+describe("order-svc", () => {
+  it("asks product-svc for a price it does not know, on behalf of the same trace", async () => {
+    const clock = fixedClock();
+    const home = createServiceHome(clock);
+    const stage = await createMemoryStage();
+    const traceparents: (string | null)[] = [];
+    const refuse = () => assert.fail("another method was called");
+    const productServer = createGrpcServer({
+      registrations: [
+        implement(ProductService, {
+          batchGetProducts({ names }, { requestHeader }) {
+            traceparents.push(requestHeader.get("traceparent"));
+            return {
+              products: names.map((name) => ({ name, version: 1n, price: { currency: "EUR", minorUnits: 5n } })),
+            };
+          },
+          createProduct: refuse,
+          adjustStock: refuse,
+          getProduct: refuse,
+          listProducts: refuse,
+        }),
+      ],
+      interceptors: testInterceptors(),
+      bindAddress: "127.0.0.1",
+      port: 0,
+      contract: loadContract().descriptorSet,
+      log: silentLogger(),
+    });
+    const { port } = await productServer.start();
+    const service = await home.start(stage, {
+      productTarget: `127.0.0.1:${port}`,
+      productTimeoutMs: 4_000,
+    });
+    try {
+      const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+      const order = await service.client.createOrder(
+        { lines: [{ product: "products/pen", quantity: 3 }], paymentToken: "tok_visa" },
+        { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } },
+      );
+      assert.equal(order.total?.minorUnits, 15n);
+      assert.equal(traceparents.length, 1);
+      const { orderEvents } = await service.client.listOrderEvents({ parent: order.name });
+      assert.equal(traceparents[0]?.split("-")[1], orderEvents[0]?.traceId);
+    } finally {
+      await home.remove();
+      await productServer.stop(0);
+      await stage.stop();
+    }
+  });
+
+  it("puts news of an order that does not exist aside, and shows it in its metrics", async () => {
+    const home = createServiceHome({ now: Date.now });
+    const stage = await createMemoryStage();
+    const neighbours = await startNeighbours(stage);
+    const service = await home.start(stage);
+    try {
+      await neighbours.say(StockReservedSchema, { order: "orders/ghost", version: 1n });
+      await eventually("the message waits", async () => {
+        const metrics = await (await fetch(`${service.httpUrl}/metrics`)).text();
+        return /inbox_waiting_messages(\{[^}]*\})? 1/.test(metrics);
+      });
+    } finally {
+      await home.remove();
+      await neighbours.stop();
+      await stage.stop();
+    }
+  });
+});

@@ -1,0 +1,176 @@
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Broker } from "@quartet/chassis/broker/broker";
+import { loadContract } from "@quartet/chassis/contract";
+import { eventCatalog } from "@quartet/chassis/events/catalog";
+import { type QueueBindings, type Topology, topologyOf } from "@quartet/chassis/events/topology";
+import { newId } from "@quartet/chassis/ids";
+import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { BrokerStage } from "@quartet/chassis/testing/broker-stages";
+import { eventually } from "@quartet/chassis/testing/eventually";
+import {
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderPlacedSchema,
+  OrderReadyForPaymentSchema,
+} from "@quartet/proto/shop/order/v1/order_events_pb";
+import {
+  PaymentCapturedSchema,
+  PaymentDeclinedSchema,
+  PaymentRefundedSchema,
+  PaymentVoidedSchema,
+} from "@quartet/proto/shop/payment/v1/payment_events_pb";
+import {
+  ProductCreatedSchema,
+  StockRejectedSchema,
+  StockReleasedSchema,
+  StockReservedSchema,
+  StockSoldSchema,
+} from "@quartet/proto/shop/product/v1/product_events_pb";
+import { Product_State } from "@quartet/proto/shop/product/v1/product_pb";
+import { placeTime } from "./builders.ts";
+
+/** What the neighbours make of the orders; a test changes it as it goes. */
+export interface Manners {
+  stock: "hold" | "reject" | "silent";
+  payment: "capture" | "decline" | "silent";
+  /** How often they say everything. */
+  times: number;
+}
+
+/** product-svc and payment-svc, as far as order-svc hears of them. */
+export interface Neighbours {
+  readonly manners: Manners;
+  /** Types of the events they heard, in their order. */
+  readonly heard: readonly string[];
+  /** Says something of one's own accord. */
+  say<D extends DescMessage>(schema: D, event: MessageInitShape<D>, id?: string): Promise<void>;
+  /** Tells of a product at a price. */
+  sellCups(minorUnits: bigint): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The topology of a service on a stage, whose exchange and queues have names of their own. */
+export function topologyOn(stage: BrokerStage, service: string): Topology {
+  const catalog = eventCatalog(loadContract().registry.files);
+  const topology = topologyOf(catalog, { service, exchange: stage.exchange });
+  const rename = (bindings: QueueBindings) => ({ ...bindings, queue: stage.queue(bindings.queue) });
+  return {
+    ...topology,
+    outbound: topology.outbound.map(rename),
+    inbound: topology.inbound && rename(topology.inbound),
+  };
+}
+
+/** A service's view of the broker on a stage, for a service that knows its queue by the usual name. */
+export function brokerOn(stage: BrokerStage, service: string): Broker {
+  const broker = stage.client(topologyOn(stage, service));
+  return {
+    start: broker.start,
+    stop: broker.stop,
+    publish: broker.publish,
+    onStateChange: broker.onStateChange,
+    subscribe: (options) => broker.subscribe({ ...options, queue: stage.queue(options.queue) }),
+    get connected() {
+      return broker.connected;
+    },
+    get publishable() {
+      return broker.publishable;
+    },
+  };
+}
+
+/** Starts the neighbours on a stage. They hold all stock and capture all money until they are told otherwise. */
+export async function startNeighbours(stage: BrokerStage): Promise<Neighbours> {
+  const manners: Manners = { stock: "hold", payment: "capture", times: 1 };
+  const heard: string[] = [];
+  const versions = new Map<string, bigint>();
+  const captured = new Map<string, { currency: string; minorUnits: bigint }>();
+  const product = brokerOn(stage, "product-svc");
+  const payment = brokerOn(stage, "payment-svc");
+
+  const next = (aggregate: string) => {
+    const version = (versions.get(aggregate) ?? 0n) + 1n;
+    versions.set(aggregate, version);
+    return version;
+  };
+  const publish = async <D extends DescMessage>(schema: D, event: MessageInitShape<D>, id = newId()) => {
+    const payload = toBinary(schema, create(schema, event));
+    const from = schema.typeName.startsWith("shop.payment.") ? payment : product;
+    const message = { id, type: schema.typeName, aggregate: "tests/1", version: 1, payload, time: placeTime };
+    await eventually("the broker is there", () => from.connected);
+    for (let time = 0; time < manners.times; time++) await from.publish(message);
+  };
+  const stockOf = (order: string) => ({ order, version: next(`reservations of ${order}`) });
+  const paymentOf = (order: string) => ({
+    order,
+    payment: order.replace("orders", "payments"),
+    version: next(`payments of ${order}`),
+  });
+
+  async function answerStock(message: IncomingMessage): Promise<void> {
+    heard.push(message.type);
+    switch (message.type) {
+      case OrderPlacedSchema.typeName: {
+        const { order } = fromBinary(OrderPlacedSchema, message.payload);
+        if (manners.stock === "hold") await publish(StockReservedSchema, stockOf(order));
+        if (manners.stock === "reject") await publish(StockRejectedSchema, stockOf(order));
+        break;
+      }
+      case OrderConfirmedSchema.typeName:
+        await publish(StockSoldSchema, stockOf(fromBinary(OrderConfirmedSchema, message.payload).order));
+        break;
+      case OrderCancelledSchema.typeName:
+        await publish(StockReleasedSchema, stockOf(fromBinary(OrderCancelledSchema, message.payload).order));
+        break;
+    }
+  }
+
+  async function answerPayment(message: IncomingMessage): Promise<void> {
+    if (message.type === OrderReadyForPaymentSchema.typeName) {
+      heard.push(message.type);
+      const { order, amount } = fromBinary(OrderReadyForPaymentSchema, message.payload);
+      if (manners.payment === "capture" && amount !== undefined) {
+        captured.set(order, amount);
+        await publish(PaymentCapturedSchema, { ...paymentOf(order), amount });
+      }
+      if (manners.payment === "decline") {
+        await publish(PaymentDeclinedSchema, { ...paymentOf(order), declineCode: "card_declined" });
+      }
+      return;
+    }
+    const { order } = fromBinary(OrderCancelledSchema, message.payload);
+    const amount = captured.get(order);
+    if (amount !== undefined) await publish(PaymentRefundedSchema, { ...paymentOf(order), amount, refunded: amount });
+    else if (manners.payment === "silent") await publish(PaymentVoidedSchema, paymentOf(order));
+  }
+
+  const onUndecodable = async () => {};
+  const subscriptions = [
+    product.subscribe({ queue: "product-svc.events", prefetch: 10, deliver: answerStock, onUndecodable }),
+    payment.subscribe({ queue: "payment-svc.events", prefetch: 10, deliver: answerPayment, onUndecodable }),
+  ];
+  product.start();
+  payment.start();
+  await eventually("the neighbours are connected", () => product.connected && payment.connected);
+
+  return {
+    manners,
+    heard,
+    say: publish,
+    sellCups: (minorUnits) =>
+      publish(ProductCreatedSchema, {
+        product: {
+          name: "products/cup",
+          displayName: "Cup",
+          price: { currency: "EUR", minorUnits },
+          state: Product_State.ACTIVE,
+          version: 1n,
+          createTime: timestampFromMs(placeTime),
+        },
+      }),
+    async stop() {
+      await Promise.all(subscriptions.map((subscription) => subscription.stop()));
+    },
+  };
+}
