@@ -15,7 +15,7 @@ check() {
   fi
 }
 
-check 'format and lint' biome ci --error-on-warnings .
+check 'format and lint' biome ci --colors=off --error-on-warnings .
 check 'types' tsc -p tsconfig.json --noEmit
 check 'contract lint' buf lint
 check 'contract policy' node tools/contract/check-policy.ts

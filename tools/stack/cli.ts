@@ -5,6 +5,7 @@ import { seedNative } from "../seed/seed-native.ts";
 import { adminFile, resetAdmin } from "./admin-account.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
+import { provideGrpcurl } from "./grpcurl.ts";
 import { isPartReady } from "./part-ready.ts";
 import { provideRabbit } from "./rabbitmq.ts";
 import { waitUntil } from "./ready.ts";
@@ -97,6 +98,7 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
   async fetch(config) {
     if (config.amqpUrl === undefined) await provideRabbit(process.env, report);
     await provideEnvoy(process.env, rootDir, report);
+    await provideGrpcurl(process.env, rootDir, report);
     return 0;
   },
 };
