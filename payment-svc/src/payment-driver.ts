@@ -14,7 +14,10 @@ export interface PaymentDriver extends Worker {
   nudge(): void;
 }
 
-/** Creates the driver. Work under way when a process dies is found again by the next one, at once. */
+/**
+ * Creates the driver. Work under way when a process dies is found again by the next one. Stopping does not wait for the
+ * provider: what it answers is found by its key later.
+ */
 export function createPaymentDriver(deps: {
   payments: Pick<PaymentStore, "due">;
   drive: DrivePayment;
@@ -23,6 +26,9 @@ export function createPaymentDriver(deps: {
 }): PaymentDriver {
   const { payments, drive, now, log } = deps;
   const underWay = new Map<string, Promise<void>>();
+  /** Tasks that failed as they should not: not tried again before the next poll. */
+  const failed = new Set<string>();
+  let calls = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let isRunning = false;
   let isLooking = false;
@@ -30,9 +36,12 @@ export function createPaymentDriver(deps: {
 
   const run = (task: ProviderTask) => {
     const key = task.kind === "capture" ? task.paymentId : task.refundId;
-    if (underWay.has(key)) return;
-    const done = drive(task)
-      .catch((error) => log.error({ err: error, task }, "cannot drive a payment"))
+    if (underWay.has(key) || failed.has(key)) return;
+    const done = drive(task, calls.signal)
+      .catch((error) => {
+        failed.add(key);
+        log.error({ err: error, task }, "cannot drive a payment");
+      })
       .finally(() => {
         underWay.delete(key);
         // The end of one task can be the beginning of another: what was captured may have to go back.
@@ -51,8 +60,8 @@ export function createPaymentDriver(deps: {
     try {
       do {
         lookAgain = false;
-        // Tasks under way are still due: as many more are asked for.
-        const tasks = await payments.due(now(), callsMax + underWay.size);
+        // Tasks under way, and those that failed, are still due: as many more are asked for.
+        const tasks = await payments.due(now(), callsMax + underWay.size + failed.size);
         for (const task of tasks) if (isRunning && underWay.size < callsMax) run(task);
       } while (lookAgain && isRunning);
     } catch (error) {
@@ -65,13 +74,18 @@ export function createPaymentDriver(deps: {
   return {
     start() {
       isRunning = true;
-      timer = setInterval(() => void look(), pollIntervalMs);
+      calls = new AbortController();
+      timer = setInterval(() => {
+        failed.clear();
+        void look();
+      }, pollIntervalMs);
       void look();
     },
     nudge: () => void look(),
     async stop() {
       isRunning = false;
       clearInterval(timer);
+      calls.abort();
       await Promise.all(underWay.values());
     },
   };

@@ -10,8 +10,8 @@ import { migrations } from "../migrations.ts";
 import { createPaymentRows } from "../storage/payment-rows.ts";
 import { createPaymentStore } from "../storage/payment-store.ts";
 import { aMessage, aNewPayment } from "../testing/builders.ts";
-import { createDrivePayment, type DrivePayment } from "./drive-payment.ts";
-import { type PaymentProvider, type PaymentStore, ProviderUnavailableError } from "./ports.ts";
+import { createDrivePayment } from "./drive-payment.ts";
+import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
 import { createSettlePayments, type SettlePayments } from "./settle-payments.ts";
 
 const captured: CaptureResult = { status: "CAPTURED" };
@@ -26,7 +26,7 @@ describe("drivePayment", () => {
   /** What the provider did, in order. */
   let calls: string[];
   let answer: () => Promise<CaptureResult>;
-  let drive: DrivePayment;
+  let drive: (task: ProviderTask, signal?: AbortSignal) => Promise<void>;
 
   beforeEach(async () => {
     database = await openTestDatabase({ migrations: [migrations] });
@@ -60,7 +60,8 @@ describe("drivePayment", () => {
         return done.has(key);
       },
     };
-    drive = createDrivePayment({ payments, provider, now });
+    const drivePayment = createDrivePayment({ payments, provider, now });
+    drive = (task, signal = new AbortController().signal) => drivePayment(task, signal);
     await settle.open(aNewPayment(), aMessage("opened"));
   });
 

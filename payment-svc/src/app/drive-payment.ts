@@ -3,8 +3,14 @@ import { amountOf, type Payment } from "../domain/payment.ts";
 import { postponeRefund, recordRefund, startRefund } from "../domain/refund.ts";
 import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
 
-/** Resolves when the task is done, or put off because the provider's answer is not known. */
-export type DrivePayment = (task: ProviderTask) => Promise<void>;
+/**
+ * Resolves when the task is done, or put off because the provider's answer is not known. Once `signal` is aborted the
+ * answer is no longer waited for.
+ */
+export type DrivePayment = (task: ProviderTask, signal: AbortSignal) => Promise<void>;
+
+/** Longest wait for one answer of the provider, which may take its time over a bank. */
+const callTimeoutMs = 80_000;
 
 const retryDelayMinMs = 200;
 const retryDelayMaxMs = 30_000;
@@ -21,46 +27,50 @@ export function createDrivePayment(deps: {
 }): DrivePayment {
   const { payments, provider, now } = deps;
 
-  const capture = async (paymentId: string) => {
+  const capture = async (paymentId: string, signal: AbortSignal) => {
     const started = await payments.update(paymentId, (payment) => startCapture(payment, now()));
     if (started?.state !== "CAPTURING") return;
-    const result = await known(() => captureOnce(provider, started));
+    const result = await known(() => captureOnce(provider, started, signal));
     const nextAttemptTime = now() + retryDelayMs(started.attempts);
     await payments.update(paymentId, (payment) =>
       result === undefined ? postponeCapture(payment, nextAttemptTime) : recordCapture(payment, result, now()),
     );
   };
 
-  const refund = async (paymentId: string, refundId: string) => {
+  const refund = async (paymentId: string, refundId: string, signal: AbortSignal) => {
     const started = await payments.update(paymentId, (payment) => startRefund(payment, refundId, now()));
     const refunding = started?.refunds.find((candidate) => candidate.id === refundId);
     if (started === undefined || refunding === undefined) return;
-    const isDone = await known(() => refundOnce(provider, started, refunding));
+    const isDone = await known(() => refundOnce(provider, started, refunding, signal));
     const nextAttemptTime = now() + retryDelayMs(refunding.attempts);
     await payments.update(paymentId, (payment) =>
       isDone ? recordRefund(payment, refundId, now()) : postponeRefund(payment, refundId, nextAttemptTime),
     );
   };
 
-  return (task) => (task.kind === "capture" ? capture(task.paymentId) : refund(task.paymentId, task.refundId));
+  return (task, stop) => {
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(callTimeoutMs)]);
+    return task.kind === "capture" ? capture(task.paymentId, signal) : refund(task.paymentId, task.refundId, signal);
+  };
 }
 
-async function captureOnce(provider: PaymentProvider, payment: Payment): Promise<CaptureResult> {
+async function captureOnce(provider: PaymentProvider, payment: Payment, signal: AbortSignal): Promise<CaptureResult> {
   const key = `capture/${payment.id}`;
-  const earlier = payment.attempts > 1 ? await provider.findCapture(key) : undefined;
+  const earlier = payment.attempts > 1 ? await provider.findCapture(key, signal) : undefined;
   if (earlier !== undefined) return earlier;
-  return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "" });
+  return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "", signal });
 }
 
 async function refundOnce(
   provider: PaymentProvider,
   payment: Payment,
   refund: Payment["refunds"][number],
+  signal: AbortSignal,
 ): Promise<true> {
   const key = `refund/${refund.id}`;
-  if (refund.attempts > 1 && (await provider.findRefund(key))) return true;
+  if (refund.attempts > 1 && (await provider.findRefund(key, signal))) return true;
   const amount = { currency: amountOf(payment).currency, minorUnits: refund.amountMinor };
-  await provider.refund({ key, captureKey: `capture/${payment.id}`, amount });
+  await provider.refund({ key, captureKey: `capture/${payment.id}`, amount, signal });
   return true;
 }
 

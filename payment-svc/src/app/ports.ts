@@ -42,14 +42,14 @@ export class ProviderUnavailableError extends Error {
 
 /**
  * A payment provider. It carries out each key once: the same key again returns what happened the first time. Every
- * function throws a ProviderUnavailableError when the result is not known.
+ * function throws a ProviderUnavailableError when the result is not known, also at once when `signal` is aborted.
  */
 export interface PaymentProvider {
-  capture(request: { key: string; amount: Money; paymentToken: string }): Promise<CaptureResult>;
+  capture(request: { key: string; amount: Money; paymentToken: string; signal: AbortSignal }): Promise<CaptureResult>;
   /** Returns a part or all of what was captured under `captureKey`. */
-  refund(request: { key: string; captureKey: string; amount: Money }): Promise<void>;
+  refund(request: { key: string; captureKey: string; amount: Money; signal: AbortSignal }): Promise<void>;
   /** What became of a capture; undefined when the provider never heard of the key. */
-  findCapture(key: string): Promise<CaptureResult | undefined>;
+  findCapture(key: string, signal: AbortSignal): Promise<CaptureResult | undefined>;
   /** Whether a refund was carried out. */
-  findRefund(key: string): Promise<boolean>;
+  findRefund(key: string, signal: AbortSignal): Promise<boolean>;
 }

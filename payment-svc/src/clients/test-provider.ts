@@ -3,7 +3,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { type PaymentProvider, ProviderUnavailableError } from "../app/ports.ts";
 import type { CaptureResult } from "../domain/capture.ts";
 
-/** Longest delay that a token can ask for. */
+/** Longest delay that a token can ask for. Within what one call may take. */
 const delayMaxMs = 60_000;
 
 /**
@@ -52,11 +52,12 @@ export function openTestProvider(options: { file: string; now: () => number }): 
   };
 
   return {
-    async capture({ key, amount, paymentToken }) {
+    async capture({ key, amount, paymentToken, signal }) {
       const calls = countCall.get(key)?.count ?? 1;
       const [, behaviour = "", number = "0"] =
         /^tok_(declined|delay|fail|timeout|lost)(?:_(\d+))?/.exec(paymentToken) ?? [];
-      if (behaviour === "delay") await sleep(Math.min(Number(number), delayMaxMs));
+      if (behaviour === "delay")
+        await sleep(Math.min(Number(number), delayMaxMs), undefined, { signal }).catch(unreached);
       if (behaviour === "fail" && calls <= Number(number)) throw new ProviderUnavailableError("the provider is down");
       if (behaviour === "lost" && calls === 1) throw new ProviderUnavailableError("the provider was not reached");
       const status = behaviour === "declined" ? "DECLINED" : "CAPTURED";
@@ -74,4 +75,8 @@ export function openTestProvider(options: { file: string; now: () => number }): 
     findRefund: async (key) => findStatus.get(key) !== undefined,
     close: () => database.close(),
   };
+}
+
+function unreached(): never {
+  throw new ProviderUnavailableError("the answer was not waited for");
 }

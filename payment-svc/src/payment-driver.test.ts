@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { silentLogger } from "@quartet/chassis/log";
+import { eventually } from "@quartet/chassis/testing/eventually";
+import { afterEach, describe, it } from "mocha";
+import type { DrivePayment } from "./app/drive-payment.ts";
+import type { ProviderTask } from "./app/ports.ts";
+import { createPaymentDriver, type PaymentDriver } from "./payment-driver.ts";
+
+const captures = (count: number): ProviderTask[] =>
+  Array.from({ length: count }, (_, index) => ({ kind: "capture", paymentId: `o${index}` }));
+
+describe("the payment driver", () => {
+  let driver: PaymentDriver;
+  let due: ProviderTask[];
+
+  const start = (drive: DrivePayment) => {
+    const payments = { due: async (_now: number, limit: number) => due.slice(0, limit) };
+    driver = createPaymentDriver({ payments, drive, now: () => 0, log: silentLogger() });
+    driver.start();
+  };
+  const remove = (task: ProviderTask) => {
+    due = due.filter((other) => other !== task);
+  };
+
+  afterEach(() => driver.stop());
+
+  it("does all that is due, each once, and not more than 16 at a time", async () => {
+    due = captures(50);
+    const driven: string[] = [];
+    let [running, most] = [0, 0];
+    start(async (task) => {
+      driven.push(task.paymentId);
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      remove(task);
+    });
+    await eventually("all is done", () => due.length === 0 && running === 0);
+    assert.deepEqual(
+      driven,
+      captures(50).map(({ paymentId }) => paymentId),
+    );
+    assert.equal(most, 16);
+  });
+
+  it("goes on with the others when one fails, and tries that one no sooner than at the next poll", async () => {
+    due = captures(40);
+    const attempts = new Map<string, number>();
+    start(async (task) => {
+      attempts.set(task.paymentId, (attempts.get(task.paymentId) ?? 0) + 1);
+      if (task.paymentId === "o0") throw new Error("broken");
+      remove(task);
+    });
+    await eventually("the others are done", () => due.length === 1);
+    assert.equal(attempts.get("o0"), 1);
+    await eventually("it is tried again", () => attempts.get("o0") === 2);
+  });
+
+  it("tells what is under way that it is over when it stops, and begins nothing more", async () => {
+    due = captures(20);
+    let begun = 0;
+    start((_task, signal) => {
+      begun++;
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    });
+    await eventually("as many as may are under way", () => begun === 16);
+    await driver.stop();
+    driver.nudge();
+    assert.equal(begun, 16);
+  });
+});
