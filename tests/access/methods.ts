@@ -1,0 +1,85 @@
+import {
+  create,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type DescService,
+  getOption,
+  type Message,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { loadContract } from "@quartet/chassis/contract";
+import { errorInfoOf } from "@quartet/chassis/rpc/error-details";
+
+/** All methods of the services of the contract. One that is added joins the tests without further ado. */
+export function allMethods(): DescMethod[] {
+  return allServices().flatMap(({ methods }) => methods);
+}
+
+function allServices(): DescService[] {
+  const files = [...contract.registry.files].filter(({ proto }) => /^shop\.\w+\.v\d+$/.test(proto.package));
+  return files.flatMap(({ services }) => services);
+}
+
+const contract = loadContract();
+
+/** The field of a method's request that names a resource in its path, and the collection: `{name=orders/*}`. */
+export function resourceOf(method: DescMethod): { field: string; collection: string } | undefined {
+  const http = contract.registry.getExtension("google.api.http");
+  if (http === undefined) throw new Error("the contract does not hold google.api.http");
+  const { pattern } = getOption(method, http) as { pattern: { value?: string | { path: string } } };
+  const template = typeof pattern.value === "string" ? pattern.value : pattern.value?.path;
+  const [, field, collection] = /\{(\w+)=(\w+)\/\*/.exec(template ?? "") ?? [];
+  return field === undefined || collection === undefined ? undefined : { field, collection };
+}
+
+/** A request of a method with one text set, or with none. */
+export function requestOf(method: DescMethod, field?: string, value?: string): Message {
+  return create(method.input, field === undefined ? {} : { [localNameOf(method, field)]: value });
+}
+
+function localNameOf(method: DescMethod, field: string): string {
+  const found = method.input.fields.find(({ name }) => name === field);
+  if (found === undefined) throw new Error(`${method.input.typeName} has no field ${field}`);
+  return found.localName;
+}
+
+/** How a call ended: undefined when it succeeded. Of a stream, the first message or its end decides. */
+export async function failureOf(
+  transport: Transport,
+  method: DescMethod,
+  request: Message,
+  authorization: string | undefined,
+): Promise<ConnectError | undefined> {
+  const headers = authorization === undefined ? {} : { authorization };
+  try {
+    if (method.methodKind === "unary") {
+      await transport.unary(method as DescMethodUnary, undefined, undefined, headers, request);
+    } else if (method.methodKind === "server_streaming") {
+      const gone = new AbortController();
+      const requests = (async function* () {
+        yield request;
+      })();
+      const { message } = await transport.stream(
+        method as DescMethodStreaming,
+        gone.signal,
+        undefined,
+        headers,
+        requests,
+      );
+      await message[Symbol.asyncIterator]().next();
+      gone.abort();
+    } else {
+      throw new Error(`${method.name} streams requests, which the contract does not allow`);
+    }
+    return undefined;
+  } catch (error) {
+    return ConnectError.from(error);
+  }
+}
+
+/** A result in short: "OK", or code and reason. */
+export function nameOf(failure: ConnectError | undefined): string {
+  if (failure === undefined) return "OK";
+  return `${Code[failure.code]} ${errorInfoOf(failure)?.reason}`;
+}
