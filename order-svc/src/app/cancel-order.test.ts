@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { createMoments } from "../moment.ts";
 import { aMessage, aPlacement } from "../testing/builders.ts";
 import { openTestStore, type TestStore } from "../testing/open-store.ts";
 import { type CancelOrder, createCancelOrder } from "./cancel-order.ts";
-import { createMoments } from "./moment.ts";
 import { createRecordFacts, type RecordFacts } from "./record-facts.ts";
 
 const cancelWindowMs = 1000;

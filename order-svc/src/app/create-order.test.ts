@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { PricedProduct } from "../domain/place-order.ts";
+import { createMoments } from "../moment.ts";
 import { aClaim, aMessage, aProduct, aRequest } from "../testing/builders.ts";
 import { openTestStore, type TestStore } from "../testing/open-store.ts";
 import { type CreateOrder, createCreateOrder } from "./create-order.ts";
 import { createGatherPrices } from "./gather-prices.ts";
-import { createMoments } from "./moment.ts";
 import type { CatalogueAnswer } from "./ports.ts";
 import { createRecordProduct } from "./record-product.ts";
 

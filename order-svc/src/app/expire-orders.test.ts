@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { recordStock } from "../domain/record-stock.ts";
+import { createMoments } from "../moment.ts";
 import { aMessage, aMoment, aPendingOrder, aPlacement, aStockFact } from "../testing/builders.ts";
 import { openTestStore, type TestStore } from "../testing/open-store.ts";
 import { createExpireOrders, type ExpireOrders } from "./expire-orders.ts";
-import { createMoments } from "./moment.ts";
 
 const stepDeadlineMs = 900_000;
 

@@ -1,6 +1,6 @@
 import { newTrace } from "@quartet/chassis/trace";
 import { currentContext } from "@quartet/chassis/work-context";
-import type { Moment } from "../domain/order.ts";
+import type { Moment } from "./domain/order.ts";
 
 /**
  * Creates the source of moments: the time, an id for the event a decision may emit, and the trace of the work under way.
