@@ -148,7 +148,7 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
   };
 }
 
-// A killed node may still write its last file. (rmSync's own retries sleep for minutes: its delay counts as seconds.)
+// A killed node may still be writing its last file.
 function removeFolder(folder: string): void {
   for (let attempt = 1; attempt <= removeAttemptsMax; attempt++) {
     try {

@@ -4,11 +4,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export interface TcpProxy {
   /** Port on 127.0.0.1; stays the same. */
   readonly port: number;
-  /** Resets every connection; new ones are accepted. */
+  /** Breaks every connection; new ones are accepted. */
   cut(): void;
   /** Stops to pass on what the server answers, or goes on with it. */
   holdAnswers(hold: boolean): void;
-  /** Refuses connections and resets those there are, or accepts them again. */
+  /** Refuses connections and breaks those there are, or accepts them again. */
   setUp(up: boolean): Promise<void>;
   stop(): Promise<void>;
 }
@@ -50,7 +50,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 
   function cut(): void {
     for (const { client, server: target } of pairs) {
-      client.resetAndDestroy();
+      // Not resetAndDestroy: on a socket that is just shutting down it leaves the handle behind, and the process then
+      // spins for ever when it ends.
+      client.destroy();
       target.destroy();
     }
   }
