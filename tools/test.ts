@@ -4,12 +4,14 @@ import { dirname, join } from "node:path";
 import { countResults, type TestCounts } from "./test-counts.ts";
 
 // `node tools/test.ts [FILES...]`: runs mocha on these files (default: all) and ends with one line "N passed, N failed".
+const allTests = ["*/src/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"];
 
 const rootDir = join(import.meta.dirname, "..");
 const mocha = join(dirname(createRequire(import.meta.url).resolve("mocha/package.json")), "bin", "mocha.js");
 const colors = process.stdout.isTTY ? ["--color"] : [];
 
-const child = spawn(process.execPath, [mocha, ...colors, ...process.argv.slice(2)], {
+const files = process.argv.length > 2 ? process.argv.slice(2) : allTests;
+const child = spawn(process.execPath, [mocha, ...colors, ...files], {
   cwd: rootDir,
   stdio: ["ignore", "pipe", "inherit"],
 });
