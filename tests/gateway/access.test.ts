@@ -76,7 +76,6 @@ describe("access at the gateway", () => {
       "x-envoy-original-path": "/v1/nope",
       "x-envoy-retry-on": "5xx",
       "x-envoy-upstream-rq-timeout-ms": "1",
-      "grpc-accept-encoding": "gzip",
     };
     await fixture.http("GET", "/v1/products", { headers: spoofed });
     await fixture.grpc("/shop.product.v1.ProductService/ListProducts", spoofed);

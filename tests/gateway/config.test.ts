@@ -10,6 +10,7 @@ import { parse } from "yaml";
 import { fill } from "../../tools/gateway/fill.ts";
 import { type Method, readMethods } from "../../tools/gateway/methods.ts";
 import { renderGateway } from "../../tools/gateway/render.ts";
+import { routesSection } from "../../tools/gateway/sections.ts";
 import { type GatewayFixture, startFixture } from "./gateway-fixture.ts";
 import { contractPath, envoyBinary, readContract } from "./gateway-process.ts";
 
@@ -173,6 +174,17 @@ describe("envoy.yaml", () => {
       assert.ok(clusters.get(`${upstream}-http`)?.health_checks?.[0]?.http_health_check, upstream);
     }
     assert.equal(config.admin.address.socket_address.address, "127.0.0.1");
+  });
+});
+
+describe("routesSection", () => {
+  it("lets a stream be quiet as long as it may last, and never repeats one", async () => {
+    const [method] = readMethods(await readContract());
+    assert.ok(method);
+    const watch: Method = { ...method, serverStreaming: true, idempotency: "no_side_effects", deadlineMs: 3_600_000 };
+    const lines = routesSection([watch]).join("\n");
+    assert.match(lines, /idle_timeout: 3600s/);
+    assert.doesNotMatch(lines, /retry_policy/);
   });
 });
 

@@ -19,7 +19,8 @@ const pollMs = 25;
 /** The Envoy to test with. Throws a sentence that says how to get one. */
 export function envoyBinary(): string {
   const found = findEnvoy(process.env, root);
-  if (found === undefined) throw new Error("there is no Envoy 1.39 or later: `make up` and `make test` fetch one, or set ENVOY_BIN");
+  if (found === undefined)
+    throw new Error("there is no Envoy 1.39 or later: `make up` and `make test` fetch one, or set ENVOY_BIN");
   return found;
 }
 

@@ -122,7 +122,7 @@ describe("gRPC, gRPC-Web and Connect through the gateway", () => {
           "access-control-request-headers": "authorization,content-type,connect-protocol-version,idempotency-key",
         },
       });
-    for (const path of ["/v1/orders", "/v1/orders/1:cancel", getOrder]) {
+    for (const path of ["/v1/orders", "/v1/orders/1:cancel", getOrder, listProducts]) {
       const allowed = await preflight(allowedOrigin, path);
       assert.equal(allowed.status, 200);
       assert.equal(allowed.headers.get("access-control-allow-origin"), allowedOrigin);

@@ -82,6 +82,7 @@ describe("REST through the gateway", () => {
       ["DELETE", "/v1/products"],
       ["PUT", "/v1/products/1"],
       ["POST", "/v1/orders/1:misspelt"],
+      ["GET", "/v1/products/1:misspelt"],
       ["POST", "/"],
       ["GET", "/metrics"],
       ["GET", "/readyz"],
