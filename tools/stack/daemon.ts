@@ -3,6 +3,7 @@ import type { RabbitTools } from "./rabbitmq.ts";
 import { isAlive, removeRunState, startTicksOf, writeRunState } from "./run-state.ts";
 import { startStack } from "./stack.ts";
 import type { StackConfig } from "./stack-config.ts";
+import { StackError } from "./stack-error.ts";
 
 /** What `make up` hands to the process that stays. */
 export interface DaemonPlan {
@@ -21,7 +22,13 @@ const record = () => {
 };
 let stack: Awaited<ReturnType<typeof startStack>> | undefined;
 writeRunState(config.dataDir, { supervisor: self, config, processes: [] });
-stack = await startStack({ ...config, envoy: plan.envoy, rabbit: plan.rabbit, onChange: record });
+try {
+  stack = await startStack({ ...config, envoy: plan.envoy, rabbit: plan.rabbit, onChange: record });
+} catch (error) {
+  if (!(error instanceof StackError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
 record();
 
 let isEnding = false;

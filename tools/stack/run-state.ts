@@ -17,6 +17,8 @@ export interface ProcessStatus {
   readonly startTicks: string | undefined;
   readonly restarts: number;
   readonly startTime: number | undefined;
+  /** How the run before ended, or the last one of a stopped process: exit code or signal. */
+  readonly lastExit?: number | NodeJS.Signals;
 }
 
 /** What the supervisor keeps on disk, so that other commands and a later run find its processes. */

@@ -21,6 +21,7 @@ choose() {
     '')
       if [ "$command" != up ] && [ -f "$data/run/mode" ]; then
         mode=$(cat "$data/run/mode") reason="as it was started"
+      elif [ -f "$data/run/stack.json" ]; then mode=native reason="as it was started"
       elif engine_answers; then mode=docker reason="a Docker engine answers"
       elif [ "$(uname -s)" = Linux ]; then
         mode=native

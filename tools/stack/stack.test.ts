@@ -74,7 +74,8 @@ describe("stack", function () {
     running.kill("order-svc", "SIGKILL");
     assert.ok(await waitUntil(() => ![undefined, killed].includes(pidOf(running, "order-svc")), boundMs, 20));
     await running.ready();
-    assert.equal(running.status().find(({ name }) => name === "order-svc")?.restarts, 1);
+    const { restarts, lastExit } = running.status().find(({ name }) => name === "order-svc") ?? {};
+    assert.deepEqual([restarts, lastExit], [1, "SIGKILL"]);
     assert.equal(pidOf(running, "product-svc"), untouched);
   });
 
@@ -82,6 +83,7 @@ describe("stack", function () {
     const running = await start();
     await running.stop("payment-svc");
     assert.match(running.logs("payment-svc"), /ending/);
+    assert.equal(running.status().find(({ name }) => name === "payment-svc")?.lastExit, 0);
     assert.equal(await running.isReady("payment-svc"), false);
     running.start("payment-svc");
     await running.ready();

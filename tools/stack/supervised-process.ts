@@ -45,6 +45,7 @@ export function superviseProcess(options: {
   let restarts = 0;
   let startTime: number | undefined;
   let startTicks: string | undefined;
+  let lastExit: number | NodeJS.Signals | undefined;
   let backOffMs = backOffMinMs;
   let timer: NodeJS.Timeout | undefined;
 
@@ -64,10 +65,11 @@ export function superviseProcess(options: {
     startTime = now();
     startTicks = started.pid === undefined ? undefined : startTicksOf(started.pid);
     let ended = false;
-    const end = () => {
+    const end = (how?: number | NodeJS.Signals) => {
       if (ended) return;
       ended = true;
       child = undefined;
+      lastExit = how;
       if (wanted) {
         restarts += 1;
         if (now() - (startTime ?? 0) >= steadyMs) backOffMs = backOffMinMs;
@@ -76,8 +78,8 @@ export function superviseProcess(options: {
       }
       onChange();
     };
-    started.once("exit", end);
-    started.once("error", end);
+    started.once("exit", (code, signal) => end(signal ?? code ?? undefined));
+    started.once("error", () => end());
     onChange();
   }
 
@@ -90,6 +92,7 @@ export function superviseProcess(options: {
       startTicks: child === undefined ? undefined : startTicks,
       restarts,
       startTime: child === undefined ? undefined : startTime,
+      lastExit,
     }),
     start() {
       wanted = true;
