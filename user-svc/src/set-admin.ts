@@ -11,18 +11,21 @@ import { migrations } from "./migrations.ts";
 import { createPasswordHasher } from "./security/password-hasher.ts";
 import { createUserStore } from "./storage/user-store.ts";
 
-const passwordLengthMin = 15;
+// As the contract has it for everyone: another password could be set and never be used to log in.
+const [passwordLengthMin, passwordLengthMax] = [15, 128];
+const emailLengthMax = 254;
 const madeUpPasswordBytes = 18;
 
-const email = process.argv[2];
-if (email === undefined || !email.includes("@")) {
+const email = process.argv[2]?.trim() ?? "";
+if (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > emailLengthMax) {
   console.error("usage: node --conditions=source src/set-admin.ts <email>");
   process.exit(2);
 }
 
-const given = process.stdin.isTTY ? "" : (await text(process.stdin)).trim();
-if (given !== "" && given.length < passwordLengthMin) {
-  console.error(`the password must have at least ${passwordLengthMin} characters`);
+const given = process.stdin.isTTY ? "" : (await text(process.stdin)).replace(/\r?\n$/, "");
+const length = [...given].length;
+if (given !== "" && (length < passwordLengthMin || length > passwordLengthMax)) {
+  console.error(`the password must have ${passwordLengthMin} to ${passwordLengthMax} characters`);
   process.exit(2);
 }
 const password = given === "" ? randomBytes(madeUpPasswordBytes).toString("base64url") : given;
