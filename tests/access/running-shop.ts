@@ -9,7 +9,7 @@ import { topologyOf } from "@quartet/chassis/events/topology";
 import { newId } from "@quartet/chassis/ids";
 import { silentLogger } from "@quartet/chassis/log";
 import { createGrpcTransport, type GrpcTransport } from "@quartet/chassis/rpc/client/grpc-transport";
-import type { ServiceOverrides } from "@quartet/chassis/service-host";
+import type { Service, ServiceOverrides } from "@quartet/chassis/service-host";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { createMemoryBroker } from "@quartet/chassis/testing/memory-broker";
 import { createTestTokens, type TestTokens } from "@quartet/chassis/testing/test-tokens";
@@ -32,11 +32,16 @@ export interface ServicePorts {
   readonly httpPort: number;
 }
 
+/** Name of a service, which is that of its folder. */
+export type ServiceName = "user-svc" | "product-svc" | "order-svc" | "payment-svc";
+
 /** The four real services in this process, on free ports and a broker in memory. */
 export interface RunningShop {
   readonly tokens: TestTokens;
-  /** By name of the service, as in "order-svc". */
-  readonly ports: ReadonlyMap<string, ServicePorts>;
+  /** Where each service listens, by its name. */
+  readonly ports: Readonly<Record<ServiceName, ServicePorts>>;
+  /** Starts one more process's worth of a service on the same files, with more settings. Stopped with the shop. */
+  startTwin(name: ServiceName, environment?: Readonly<Record<string, string>>): Promise<StartedService>;
   /** A connection to the gRPC port of a service. Closed with the shop. */
   transportTo(service: DescService): Transport;
   /** A header that speaks for someone. */
@@ -44,55 +49,68 @@ export interface RunningShop {
   stop(): Promise<void>;
 }
 
-/** The folder of the service that implements a service of the contract: the noun of its package and "-svc". */
-export function folderOf(service: DescService): string {
-  return `${service.typeName.split(".").at(-3)}-svc`;
+/** A service that can be stopped before its shop. */
+export interface StartedService extends ServicePorts {
+  stop(): Promise<void>;
 }
 
-/** Starts the four services. `grpcServer` is the setting GRPC_SERVER. */
-export async function startShop(options: { grpcServer?: "bridge" | "connect" } = {}): Promise<RunningShop> {
+type CreateService = (environment: NodeJS.ProcessEnv, overrides: ServiceOverrides) => Promise<Service>;
+
+const creators: Readonly<Record<ServiceName, CreateService>> = {
+  "user-svc": (environment, overrides) => createUserService(readUserConfig(environment), overrides),
+  "product-svc": (environment, overrides) => createProductService(readProductConfig(environment), overrides),
+  "order-svc": (environment, overrides) => createOrderService(readOrderConfig(environment), overrides),
+  "payment-svc": (environment, overrides) => createPaymentService(readPaymentConfig(environment), overrides),
+};
+
+/** The folder of the service that implements a service of the contract: the noun of its package and "-svc". */
+export function folderOf(service: DescService): ServiceName {
+  const name = `${service.typeName.split(".").at(-3)}-svc`;
+  if (!(name in creators)) throw new Error(`nothing here starts ${name}`);
+  return name as ServiceName;
+}
+
+/** Starts the four services, with more settings for all of them. */
+export async function startShop(environment: Readonly<Record<string, string>> = {}): Promise<RunningShop> {
   const dataDir = mkdtempSync(join(tmpdir(), "shop-"));
   const tokens = createTestTokens();
   const broker = createMemoryBroker();
   const catalog = eventCatalog(loadContract().registry.files);
-  const environment = {
-    DATA_DIR: dataDir,
-    RPC_PORT: "0",
-    HTTP_PORT: "0",
-    GRPC_SERVER: options.grpcServer ?? "bridge",
-    SHUTDOWN_GRACE_MS: "1000",
-  };
-  const overridesOf = (service: string): ServiceOverrides => ({
-    broker: broker.client(topologyOf(catalog, { service, exchange: "shop.events" })),
-    keySet: tokens.keySet,
-    log: silentLogger(),
-  });
-  const ports = new Map<string, ServicePorts>();
-  const stops: (() => Promise<void>)[] = [];
-  const start = async (name: string, create: (overrides: ServiceOverrides) => ReturnType<typeof createUserService>) => {
-    const service = await create(overridesOf(name));
-    stops.unshift(() => service.stop());
-    const started = await service.start();
-    ports.set(name, started);
+  const settings = { DATA_DIR: dataDir, RPC_PORT: "0", HTTP_PORT: "0", SHUTDOWN_GRACE_MS: "1000", ...environment };
+  const running = new Set<StartedService>();
+  const start = async (name: ServiceName, more: Readonly<Record<string, string>> = {}): Promise<StartedService> => {
+    const topology = topologyOf(catalog, { service: name, exchange: "shop.events" });
+    const overrides = { broker: broker.client(topology), keySet: tokens.keySet, log: silentLogger() };
+    const service = await creators[name]({ ...settings, ...more }, overrides);
+    const started: StartedService = {
+      ...(await service.start()),
+      async stop() {
+        if (running.delete(started)) await service.stop();
+      },
+    };
+    running.add(started);
     return started;
   };
-  await start("user-svc", (overrides) => createUserService(readUserConfig(environment), overrides));
-  const { rpcPort } = await start("product-svc", (overrides) =>
-    createProductService(readProductConfig(environment), overrides),
-  );
-  const withTarget = { ...environment, PRODUCT_SVC_TARGET: `127.0.0.1:${rpcPort}` };
-  await start("order-svc", (overrides) => createOrderService(readOrderConfig(withTarget), overrides));
-  await start("payment-svc", (overrides) => createPaymentService(readPaymentConfig(environment), overrides));
+
+  const product = await start("product-svc");
+  const target = { PRODUCT_SVC_TARGET: `127.0.0.1:${product.rpcPort}`, ...environment };
+  const ports = {
+    "user-svc": await start("user-svc"),
+    "product-svc": product,
+    "order-svc": await start("order-svc", target),
+    "payment-svc": await start("payment-svc"),
+  };
 
   const transports = new Map<DescService, GrpcTransport>();
   return {
     tokens,
     ports,
+    startTwin: start,
     transportTo(service) {
       const known = transports.get(service);
       if (known !== undefined) return known;
-      const target = `127.0.0.1:${ports.get(folderOf(service))?.rpcPort}`;
-      const transport = createGrpcTransport({ target, services: [service] });
+      const address = `127.0.0.1:${ports[folderOf(service)].rpcPort}`;
+      const transport = createGrpcTransport({ target: address, services: [service] });
       transports.set(service, transport);
       return transport;
     },
@@ -101,7 +119,7 @@ export async function startShop(options: { grpcServer?: "bridge" | "connect" } =
     },
     async stop() {
       for (const transport of transports.values()) transport.close();
-      for (const stop of stops) await stop();
+      await Promise.all([...running].map((service) => service.stop()));
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
