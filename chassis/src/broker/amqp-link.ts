@@ -3,7 +3,8 @@ import { type AmqpSession, openSession } from "./amqp-session.ts";
 
 const retryDelayMinMs = 100;
 const retryDelayMaxMs = 1_500;
-const setupTimeoutMs = 10_000;
+/** Longest time that the declarations and subscriptions of a new connection may take before it is given up. */
+export const setupTimeoutMs = 5_000;
 // A session that ends sooner than this counts as one more failure, or a broken setup would be retried without pause.
 const stableAfterMs = 5_000;
 
