@@ -13,8 +13,8 @@ export function findGrpcurl(env: Environment, rootDir: string): string | undefin
 }
 
 /**
- * Finds grpcurl or, with INSTALL=1 and where there is Go, builds it into .tools/bin, which takes a minute or more.
- * Undefined when neither works: the tests that call it are skipped then.
+ * Finds grpcurl or, where there is Go, builds it into .tools/bin, which takes a minute or more. Undefined when neither
+ * works: the tests that call it are skipped then.
  */
 export async function provideGrpcurl(
   env: Environment,
@@ -23,9 +23,9 @@ export async function provideGrpcurl(
 ): Promise<string | undefined> {
   const found = findGrpcurl(env, rootDir);
   if (found !== undefined) return found;
-  const go = env.INSTALL === "1" ? findOnPath("go", { PATH: `${env.PATH}:/usr/local/go/bin` }) : undefined;
+  const go = findOnPath("go", { PATH: `${env.PATH}:/usr/local/go/bin` });
   if (go === undefined) {
-    report("grpcurl is not on PATH, so the tests that call it are skipped (INSTALL=1 builds it where there is Go).");
+    report("Neither grpcurl nor Go is on PATH, so the tests that call grpcurl are skipped.");
     return undefined;
   }
   report(`Building grpcurl ${version} into .tools/bin`);
