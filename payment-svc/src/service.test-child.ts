@@ -8,6 +8,10 @@ import BetterSqlite3 from "better-sqlite3";
 import { readPaymentConfig } from "./config.ts";
 import { createService } from "./service.ts";
 
+/** After this long nobody is going to kill it any more. */
+const lifetimeMaxMs = 60_000;
+setTimeout(() => process.exit(1), lifetimeMaxMs).unref();
+
 const [dataDir = "", order = "", paymentToken = ""] = process.argv.slice(2);
 const stage = await createMemoryStage();
 const neighbour = await startNeighbour(stage, "payment-svc");

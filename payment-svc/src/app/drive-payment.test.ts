@@ -91,6 +91,20 @@ describe("drivePayment", () => {
     assert.equal(load().state, "CAPTURED");
   });
 
+  it("puts off what fails in a way that waiting does not explain, and says so", async () => {
+    const broken = new Error("broken");
+    answer = () => Promise.reject(broken);
+    await assert.rejects(drive(capture), broken);
+    assert.deepEqual([load().state, await due()], ["CAPTURING", []]);
+    clock.advance(200);
+    answer = async () => captured;
+    await drive(capture);
+    await cancel();
+    answer = () => Promise.reject(broken);
+    await assert.rejects(drive(refund), broken);
+    assert.deepEqual([load().refunds[0]?.state, await due()], ["REQUESTED", []]);
+  });
+
   it("finds what it captured before it died", async () => {
     // Died after the provider's answer: the attempt is counted, the result is not recorded.
     const died = new Error("killed");

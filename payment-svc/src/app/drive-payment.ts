@@ -30,22 +30,22 @@ export function createDrivePayment(deps: {
   const capture = async (paymentId: string, signal: AbortSignal) => {
     const started = await payments.update(paymentId, (payment) => startCapture(payment, now()));
     if (started?.state !== "CAPTURING") return;
-    const result = await known(() => captureOnce(provider, started, signal));
-    const nextAttemptTime = now() + retryDelayMs(started.attempts);
-    await payments.update(paymentId, (payment) =>
-      result === undefined ? postponeCapture(payment, nextAttemptTime) : recordCapture(payment, result, now()),
-    );
+    const putOff = () =>
+      payments.update(paymentId, (payment) => postponeCapture(payment, now() + retryDelayMs(started.attempts)));
+    const result = await known(() => captureOnce(provider, started, signal), putOff);
+    if (result !== undefined) await payments.update(paymentId, (payment) => recordCapture(payment, result, now()));
   };
 
   const refund = async (paymentId: string, refundId: string, signal: AbortSignal) => {
     const started = await payments.update(paymentId, (payment) => startRefund(payment, refundId, now()));
     const refunding = started?.refunds.find((candidate) => candidate.id === refundId);
     if (started === undefined || refunding === undefined) return;
-    const isDone = await known(() => refundOnce(provider, started, refunding, signal));
-    const nextAttemptTime = now() + retryDelayMs(refunding.attempts);
-    await payments.update(paymentId, (payment) =>
-      isDone ? recordRefund(payment, refundId, now()) : postponeRefund(payment, refundId, nextAttemptTime),
-    );
+    const putOff = () =>
+      payments.update(paymentId, (payment) =>
+        postponeRefund(payment, refundId, now() + retryDelayMs(refunding.attempts)),
+      );
+    const isDone = await known(() => refundOnce(provider, started, refunding, signal), putOff);
+    if (isDone) await payments.update(paymentId, (payment) => recordRefund(payment, refundId, now()));
   };
 
   return (task, stop) => {
@@ -74,11 +74,15 @@ async function refundOnce(
   return true;
 }
 
-/** The result of a call, or undefined when it is not known. */
-async function known<T>(call: () => Promise<T>): Promise<T | undefined> {
+/**
+ * The result of a call, or undefined when it is not known: then the task is put off. So it is when the call fails in some
+ * other way, which is thrown: there is more to it than waiting.
+ */
+async function known<T>(call: () => Promise<T>, putOff: () => Promise<unknown>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
+    await putOff();
     if (error instanceof ProviderUnavailableError) return undefined;
     throw error;
   }
