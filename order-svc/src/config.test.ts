@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { ConfigError } from "@quartet/chassis/config";
 import { describe, it } from "mocha";
-import { readOrderConfig, settings } from "./config.ts";
+import { readOrderConfig } from "./config.ts";
 
 describe("the configuration of order-svc", () => {
   it("has a default for everything", () => {
@@ -20,19 +19,6 @@ describe("the configuration of order-svc", () => {
     assert.throws(
       () => readOrderConfig({ RPC_PORT: "x", STEP_DEADLINE_MS: "1", CANCEL_WINDOW_MS: "-1" }),
       (error) => error instanceof ConfigError && error.problems.length === 3,
-    );
-  });
-
-  it("is the table in the README", () => {
-    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$/gm)].map((row) => row.slice(1));
-    assert.deepEqual(
-      rows,
-      Object.values(settings).map(({ variable, fallback, description, secret }) => [
-        variable,
-        secret || !fallback ? "" : `\`${fallback}\``,
-        description,
-      ]),
     );
   });
 });

@@ -7,18 +7,46 @@ import { implement } from "@quartet/chassis/rpc/implement";
 import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quartet/chassis/testing/broker-stages";
 import { fixedClock } from "@quartet/chassis/testing/clock";
 import { eventually } from "@quartet/chassis/testing/eventually";
+import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
+import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import { testInterceptors } from "@quartet/chassis/testing/test-server";
+import { createTestTokens } from "@quartet/chassis/testing/test-tokens";
 import {
   Order_CancelReason,
   Order_PaymentState,
   Order_State,
   Order_StockState,
 } from "@quartet/proto/shop/order/v1/order_pb";
+import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { StockReservedSchema } from "@quartet/proto/shop/product/v1/product_events_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { readOrderConfig } from "./config.ts";
+import { createService } from "./service.ts";
 import { type Neighbours, startNeighbours } from "./testing/neighbours.ts";
-import { createServiceHome, type RunningService, type ServiceHome } from "./testing/running-service.ts";
+
+const dayMs = 86_400_000;
+
+// Nobody listens on port 1: product-svc is away unless a test says where it is.
+const productSvcAway = { PRODUCT_SVC_TARGET: "127.0.0.1:1" };
+
+/** order-svc in a folder of its own, and what makes the headers of a call of ada: a token is good for a few minutes. */
+function createHome(now: () => number): {
+  home: ServiceHome<typeof OrderService>;
+  login: () => Promise<Record<string, string>>;
+} {
+  const tokens = createTestTokens({ now });
+  const home = createServiceHome({
+    name: "order-svc",
+    service: OrderService,
+    create: (environment, overrides) =>
+      createService(readOrderConfig({ ...productSvcAway, ...environment }), overrides),
+    tokens,
+    now,
+  });
+  const login = async () => ({ authorization: `Bearer ${await tokens.sign({ userId: "ada" })}` });
+  return { home, login };
+}
 
 function describeService(broker: string, createStage: () => Promise<BrokerStage>): void {
   describe(`order-svc with ${broker}`, function () {
@@ -27,14 +55,17 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 
     let clock: ReturnType<typeof fixedClock>;
     let stage: BrokerStage;
-    let home: ServiceHome;
+    let home: ServiceHome<typeof OrderService>;
     let neighbours: Neighbours;
-    let service: RunningService;
+    let service: RunningService<typeof OrderService>;
+    let login: () => Promise<Record<string, string>>;
+    let headers: Record<string, string>;
 
     beforeEach(async () => {
       clock = fixedClock();
       stage = await createStage();
-      home = createServiceHome(clock);
+      ({ home, login } = createHome(clock.now));
+      headers = await login();
       neighbours = await startNeighbours(stage);
       service = await home.start(stage);
       await neighbours.sellCups(1299n);
@@ -54,13 +85,14 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     // A wrong expectation is refused after the prices are known, and places nothing.
     const canPlace = () =>
       service.client
-        .createOrder({ ...twoCups(), expectedTotal: { currency: "EUR", minorUnits: 1n } })
+        .createOrder({ ...twoCups(), expectedTotal: { currency: "EUR", minorUnits: 1n } }, { headers })
         .then(() => false)
         .catch((error: Error) => error.message.includes("total"));
-    const place = async (requestId?: string) => (await service.client.createOrder(twoCups(requestId))).name;
-    const get = (name: string) => service.client.getOrder({ name });
+    const place = async (requestId?: string) =>
+      (await service.client.createOrder(twoCups(requestId), { headers })).name;
+    const get = (name: string) => service.client.getOrder({ name }, { headers });
     const causes = async (name: string) =>
-      (await service.client.listOrderEvents({ parent: name })).orderEvents.map((entry) =>
+      (await service.client.listOrderEvents({ parent: name }, { headers })).orderEvents.map((entry) =>
         entry.cause.split(".").at(-1),
       );
     const settled = async (name: string, state: keyof typeof Order_State, stock: keyof typeof Order_StockState) => {
@@ -82,11 +114,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     it("answers over HTTP as it does over gRPC", async () => {
       const name = await place();
       const order = await settled(name, "CONFIRMED", "SOLD");
-      const response = await fetch(`${service.httpUrl}/shop.order.v1.OrderService/GetOrder`, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${service.token}` },
-        body: JSON.stringify({ name }),
-      });
+      const response = await service.post("GetOrder", { name }, headers);
       assert.equal(response.status, 200);
       const body = (await response.json()) as { name: string; etag: string };
       assert.deepEqual([body.name, body.etag], [name, order.etag]);
@@ -110,7 +138,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     it("cancels a confirmed order and sees its money come back", async () => {
       const name = await place();
       await settled(name, "CONFIRMED", "SOLD");
-      await service.client.cancelOrder({ name });
+      await service.client.cancelOrder({ name }, { headers });
       await settled(name, "CANCELLED", "RELEASED");
       await eventually("the money is back", async () => (await get(name)).refunded?.minorUnits === 2598n);
     });
@@ -120,7 +148,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       const name = await place();
       await settled(name, "CONFIRMED", "SOLD");
       // Said last, so that whatever was said before has been heard.
-      await service.client.cancelOrder({ name });
+      await service.client.cancelOrder({ name }, { headers });
       await settled(name, "CANCELLED", "RELEASED");
       await eventually("the money is back", async () => (await get(name)).refunded?.minorUnits === 2598n);
       const recorded = await causes(name);
@@ -140,14 +168,14 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       const requestId = newId();
       const name = await place(requestId);
       await place();
-      const { nextPageToken } = await service.client.listOrders({ pageSize: 1 });
+      const { nextPageToken } = await service.client.listOrders({ pageSize: 1 }, { headers });
       await service.stop();
 
       await stage.setUp(true);
       service = await home.start(stage);
       await settled(name, "CONFIRMED", "SOLD");
       assert.equal(await place(requestId), name);
-      const { orders } = await service.client.listOrders({ pageSize: 1, pageToken: nextPageToken });
+      const { orders } = await service.client.listOrders({ pageSize: 1, pageToken: nextPageToken }, { headers });
       assert.deepEqual(
         orders.map((order) => order.name),
         [name],
@@ -162,6 +190,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       await service.stop();
 
       clock.advance(900_001);
+      headers = await login();
       service = await home.start(stage);
       const order = await settled(name, "CANCELLED", "RELEASED");
       assert.equal(order.cancelReason, Order_CancelReason.DEADLINE_EXCEEDED);
@@ -170,10 +199,20 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       });
     });
 
+    it("leaves nothing behind when it stops", async () => {
+      await service.stop();
+      await assertLeavesNothing(home.dataDir, async () => {
+        service = await home.start(stage);
+        await place();
+        await service.stop();
+      });
+    });
+
     it("cancels nothing over a long absence of the broker", async () => {
       await stage.setUp(false);
       const name = await place();
-      clock.advance(86_000_000);
+      clock.advance(dayMs);
+      headers = await login();
       await service.stop();
       service = await home.start(stage);
       await stage.setUp(true);
@@ -188,7 +227,8 @@ describeService("RabbitMQ", createRabbitMqStage);
 describe("order-svc", () => {
   it("asks product-svc for a price it does not know, on behalf of the same trace", async () => {
     const clock = fixedClock();
-    const home = createServiceHome(clock);
+    const { home, login } = createHome(clock.now);
+    const headers = await login();
     const stage = await createMemoryStage();
     const traceparents: (string | null)[] = [];
     const refuse = () => assert.fail("another method was called");
@@ -215,18 +255,18 @@ describe("order-svc", () => {
     });
     const { port } = await productServer.start();
     const service = await home.start(stage, {
-      productTarget: `127.0.0.1:${port}`,
-      productTimeoutMs: 4_000,
+      PRODUCT_SVC_TARGET: `127.0.0.1:${port}`,
+      PRODUCT_SVC_TIMEOUT_MS: "4000",
     });
     try {
       const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
       const order = await service.client.createOrder(
         { lines: [{ product: "products/pen", quantity: 3 }], paymentToken: "tok_visa" },
-        { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } },
+        { headers: { ...headers, traceparent: `00-${traceId}-00f067aa0ba902b7-01` } },
       );
       assert.equal(order.total?.minorUnits, 15n);
       assert.equal(traceparents.length, 1);
-      const { orderEvents } = await service.client.listOrderEvents({ parent: order.name });
+      const { orderEvents } = await service.client.listOrderEvents({ parent: order.name }, { headers });
       assert.equal(traceparents[0]?.split("-")[1], orderEvents[0]?.traceId);
     } finally {
       await home.remove();
@@ -236,7 +276,7 @@ describe("order-svc", () => {
   });
 
   it("puts news of an order that does not exist aside, and shows it in its metrics", async () => {
-    const home = createServiceHome({ now: Date.now });
+    const { home } = createHome(Date.now);
     const stage = await createMemoryStage();
     const neighbours = await startNeighbours(stage);
     const service = await home.start(stage);

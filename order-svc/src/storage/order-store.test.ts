@@ -41,6 +41,14 @@ describe("the tables of order-svc", () => {
     await orders.record("o1", message, () => assert.fail("decided again"));
   });
 
+  it("keep the deadline of a step whose event the outbox has forgotten", async () => {
+    const placed = await orders.place(undefined, () => aPlacement());
+    database.sqlite.exec("DELETE FROM outbox");
+    const stepEventId = placed.step?.eventId;
+    assert.deepEqual(await orders.overdue(placed.createTime, 10), [{ orderId: placed.id, stepEventId }]);
+    assert.deepEqual(await orders.overdue(placed.createTime - 1, 10), []);
+  });
+
   const refused: Readonly<Record<string, string>> = {
     "an unknown state": "UPDATE orders SET state = 'LOST'",
     "a refund above what was captured": "UPDATE orders SET refunded_minor = 1",

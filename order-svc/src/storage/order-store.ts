@@ -1,6 +1,6 @@
-import { DomainError } from "@quartet/chassis/domain-error";
+import { requestIdReused } from "@quartet/chassis/domain-error";
 import type { Database } from "@quartet/chassis/storage/database";
-import { and, eq, lte, sql } from "@quartet/chassis/storage/drizzle";
+import { and, eq, isNull, lte, or, sql } from "@quartet/chassis/storage/drizzle";
 import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
 import { outbox } from "@quartet/chassis/storage/schema";
 import type { RequestClaim, UnitOfWork } from "@quartet/chassis/storage/unit-of-work";
@@ -34,12 +34,17 @@ export function createOrderStore(options: {
     )
     .prepare();
   const overdueSteps = orm
-    .select({ orderId: orders.id, stepEventId: outbox.eventId })
+    .select({ orderId: orders.id, stepEventId: sql<string>`${orders.stepEventId}` })
     .from(orders)
-    .innerJoin(outbox, eq(outbox.eventId, orders.stepEventId))
-    // No event is confirmed before it is emitted: the first condition only keeps young orders from being looked at.
+    .leftJoin(outbox, eq(outbox.eventId, orders.stepEventId))
     .where(
-      and(lte(orders.stepTime, sql.placeholder("sentBefore")), lte(outbox.sentTime, sql.placeholder("sentBefore"))),
+      and(
+        // No event is confirmed before it is emitted: this only keeps young orders from being looked at.
+        lte(orders.stepTime, sql.placeholder("sentBefore")),
+        // An event that is no longer in the outbox was confirmed long ago: a service that was away for longer than sent
+        // events are kept must not forget its deadlines.
+        or(isNull(outbox.eventId), lte(outbox.sentTime, sql.placeholder("sentBefore"))),
+      ),
     )
     .orderBy(orders.stepTime)
     .limit(sql.placeholder("limit"))
@@ -54,7 +59,7 @@ export function createOrderStore(options: {
   const findPlaced = (userId: string, request: RequestClaim): Order | undefined => {
     const placed = placedBy.get({ userId, requestId: request.requestId });
     if (placed === undefined) return undefined;
-    if (placed.requestHash !== request.hash) throw requestIdReused(request);
+    if (placed.requestHash !== request.hash) throw requestIdReused(request.requestId);
     return requireOrder(placed.id);
   };
 
@@ -99,12 +104,4 @@ export function createOrderStore(options: {
 
     overdue: async (sentBefore, limit) => overdueSteps.all({ sentBefore, limit }),
   };
-}
-
-function requestIdReused({ requestId }: RequestClaim): DomainError {
-  const description = "was used before for a request with other content";
-  return new DomainError("already_exists", "REQUEST_ID_REUSED", `request_id ${description}`, {
-    metadata: { requestId },
-    fields: [{ field: "request_id", description }],
-  });
 }

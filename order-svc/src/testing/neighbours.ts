@@ -1,13 +1,10 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Broker } from "@quartet/chassis/broker/broker";
-import { loadContract } from "@quartet/chassis/contract";
-import { eventCatalog } from "@quartet/chassis/events/catalog";
-import { type QueueBindings, type Topology, topologyOf } from "@quartet/chassis/events/topology";
 import { newId } from "@quartet/chassis/ids";
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
 import type { BrokerStage } from "@quartet/chassis/testing/broker-stages";
 import { eventually } from "@quartet/chassis/testing/eventually";
+import { brokerOn } from "@quartet/chassis/testing/neighbour";
 import {
   OrderCancelledSchema,
   OrderConfirmedSchema,
@@ -48,36 +45,6 @@ export interface Neighbours {
   /** Tells of a product at a price. */
   sellCups(minorUnits: bigint): Promise<void>;
   stop(): Promise<void>;
-}
-
-/** The topology of a service on a stage, whose exchange and queues have names of their own. */
-export function topologyOn(stage: BrokerStage, service: string): Topology {
-  const catalog = eventCatalog(loadContract().registry.files);
-  const topology = topologyOf(catalog, { service, exchange: stage.exchange });
-  const rename = (bindings: QueueBindings) => ({ ...bindings, queue: stage.queue(bindings.queue) });
-  return {
-    ...topology,
-    outbound: topology.outbound.map(rename),
-    inbound: topology.inbound && rename(topology.inbound),
-  };
-}
-
-/** A service's view of the broker on a stage, for a service that knows its queue by the usual name. */
-export function brokerOn(stage: BrokerStage, service: string): Broker {
-  const broker = stage.client(topologyOn(stage, service));
-  return {
-    start: broker.start,
-    stop: broker.stop,
-    publish: broker.publish,
-    onStateChange: broker.onStateChange,
-    subscribe: (options) => broker.subscribe({ ...options, queue: stage.queue(options.queue) }),
-    get connected() {
-      return broker.connected;
-    },
-    get publishable() {
-      return broker.publishable;
-    },
-  };
 }
 
 /** Starts the neighbours on a stage. They hold all stock and capture all money until they are told otherwise. */
