@@ -209,6 +209,23 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       assert.equal((await get("o2")).state, Payment_State.CAPTURING);
     });
 
+    it("pays once while its successor runs beside it on the same file, and after it has gone", async () => {
+      const successor = await home.start(stage);
+      const early = ["o1", "o2", "o3", "o4", "o5", "o6"];
+      for (const id of early) await pay(id, "tok_visa", 2);
+      for (const id of early) assert.deepEqual(await said(id, 1), ["PaymentCaptured"]);
+      await service.stop();
+      service = successor;
+      await pay("o7");
+      await cancel("o1");
+      assert.deepEqual(await said("o7", 1), ["PaymentCaptured"]);
+      assert.deepEqual(await said("o1", 2), ["PaymentCaptured", "PaymentRefunded"]);
+      for (const id of early.slice(1)) {
+        assert.deepEqual(provided(id), ["CAPTURED 2598"]);
+        assert.deepEqual(await said(id, 1), ["PaymentCaptured"]);
+      }
+    });
+
     it("finishes what it was doing when it was killed", async () => {
       await service.stop();
       const killed = startTestProcess(new URL("service.test-child.ts", import.meta.url), [
