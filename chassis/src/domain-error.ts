@@ -56,3 +56,12 @@ export class DomainError extends Error {
 export function invalidField(reason: string, field: string, description: string): DomainError {
   return new DomainError("invalid", reason, `${field}: ${description}`, { fields: [{ field, description }] });
 }
+
+/** An `already_exists` error REQUEST_ID_REUSED: a request id stands for one request, and this one was another. */
+export function requestIdReused(requestId: string): DomainError {
+  const description = "was used before for a request with other content";
+  return new DomainError("already_exists", "REQUEST_ID_REUSED", `request_id ${description}`, {
+    metadata: { request_id: requestId },
+    fields: [{ field: "request_id", description }],
+  });
+}

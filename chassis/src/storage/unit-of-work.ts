@@ -1,4 +1,4 @@
-import { DomainError } from "../domain-error.ts";
+import { requestIdReused } from "../domain-error.ts";
 import { formatTraceparent } from "../trace.ts";
 import { currentContext } from "../work-context.ts";
 import type { Database } from "./database.ts";
@@ -94,7 +94,7 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
       const trace = currentTrace();
       const done = await database.transact(() => {
         const earlier = selectClaim.get(caller, method, requestId);
-        if (earlier !== undefined && earlier.hash !== hash) throw requestIdReused(claim);
+        if (earlier !== undefined && earlier.hash !== hash) throw requestIdReused(requestId);
         if (earlier !== undefined) return { value: reload(earlier.resource) };
         const made = perform(work, trace);
         insertClaim.run(caller, method, requestId, hash, made.resource, now());
@@ -110,12 +110,4 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
 function currentTrace(): EventTrace {
   const trace = currentContext()?.trace;
   return trace === undefined ? {} : { traceparent: formatTraceparent(trace), tracestate: trace.tracestate };
-}
-
-function requestIdReused({ requestId }: RequestClaim): DomainError {
-  const description = "was used before for a request with other content";
-  return new DomainError("already_exists", "REQUEST_ID_REUSED", `request_id ${description}`, {
-    metadata: { requestId },
-    fields: [{ field: "request_id", description }],
-  });
 }

@@ -1,4 +1,4 @@
-import { DomainError } from "@quartet/chassis/domain-error";
+import { requestIdReused } from "@quartet/chassis/domain-error";
 import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import { createUser, normalizeEmail, type User } from "../domain/user.ts";
 import type { PasswordHasher, UserStore } from "./ports.ts";
@@ -25,13 +25,8 @@ export function createCreateUser(deps: {
       createUser(emailOwner, { email, displayName, passwordHash, role: "CUSTOMER" }, id, now),
     );
     const isRepetition = user.id !== id;
-    if (isRepetition && !(await deps.passwords.verify(password, user.passwordHash))) {
-      throw new DomainError(
-        "already_exists",
-        "REQUEST_ID_REUSED",
-        "request_id was used before for a request with other content",
-        { fields: [{ field: "request_id", description: "was used before for a request with other content" }] },
-      );
+    if (request !== undefined && isRepetition && !(await deps.passwords.verify(password, user.passwordHash))) {
+      throw requestIdReused(request.requestId);
     }
     return user;
   };
