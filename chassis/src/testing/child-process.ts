@@ -13,9 +13,13 @@ export interface TestProcess {
   readonly exit: Promise<number | null>;
 }
 
-/** Runs a TypeScript file in a Node process. Its standard error is the test's. */
+/**
+ * Runs a TypeScript file in a Node process under the conditions of this one: of the sources in the workspace, of the
+ * compiled libraries elsewhere. Its standard error is the test's.
+ */
 export function startTestProcess(file: URL, args: readonly string[]): TestProcess {
-  const child = spawn(process.execPath, ["--conditions=source", fileURLToPath(file), ...args], {
+  const conditions = process.execArgv.filter((option) => option.startsWith("--conditions="));
+  const child = spawn(process.execPath, [...conditions, fileURLToPath(file), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exit = once(child, "close").then(([code]) => code as number | null);
