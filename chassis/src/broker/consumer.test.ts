@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { DomainError } from "../domain-error.ts";
 import type { EventCatalog } from "../events/catalog.ts";
 import { deadQueueOf, type Topology } from "../events/topology.ts";
-import { silentLogger } from "../log.ts";
+import { createLogger, silentLogger } from "../log.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import type { Database } from "../storage/database.ts";
 import { createInbox, type Inbox } from "../storage/inbox.ts";
@@ -125,6 +125,24 @@ describe("consumer", () => {
     assert.deepEqual(seen, ["0af7651916cd43dd8448eb211c80319c", clock.now() + 30_000]);
   });
 
+  it("logs what became of a message, in the trace of the message", async () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = createLogger({ service: "test", destination: { write: (line) => lines.push(JSON.parse(line)) } });
+    const bad: MessageHandler = async (incoming) => {
+      if (incoming.id === "bad") throw new Error("thing is stuck");
+      return effect(incoming);
+    };
+    await start(bad, { log, retryDelaysMs: [60_000] });
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (const id of ["a", "a", "bad"]) broker.send(queue, message(id, { traceparent }));
+    await empty();
+    assert.deepEqual(lines.map(({ msg, message_id, result, trace_id }) => [msg, message_id, result, trace_id]).sort(), [
+      ["handler failed", "bad", undefined, "0af7651916cd43dd8448eb211c80319c"],
+      ["message", "a", "done", "0af7651916cd43dd8448eb211c80319c"],
+      ["message", "a", "duplicate", "0af7651916cd43dd8448eb211c80319c"],
+    ]);
+  });
+
   it("tries a failed message again after growing pauses while others pass, then parks it with its cause", async () => {
     const attempts: number[] = [];
     await start(
@@ -200,21 +218,24 @@ describe("consumer", () => {
 
   it("counts the starts of a redelivered message before it runs, and parks it after its bound", async () => {
     const starts: number[] = [];
-    const die: MessageHandler = () => new Promise(() => {});
+    const lives: Consumer[] = [];
+    const end = Promise.withResolvers<void>();
     for (let life = 1; life <= 5; life++) {
       // A life ends with the connection while the handler is under way, as when the process is killed.
       client = broker.client(topology);
-      await start((incoming) => {
+      await start(() => {
         starts.push(life);
-        return die(incoming);
+        return end.promise;
       });
+      lives.push(consumer);
       if (life === 1) broker.send(queue, message("killer"));
       await eventually(`life ${life}`, () => starts.includes(life) || consumer.parked().length > 0);
       await client.stop();
     }
     assert.deepEqual(starts, [1, 2, 3, 4]);
     assert.equal(consumer.parked()[0]?.cause, "started 3 times and never finished");
-    consumer = { ...consumer, stop: async () => {} };
+    end.resolve();
+    await Promise.all(lives.map((consumer) => consumer.stop()));
   });
 
   it("runs a redelivered message alone", async () => {

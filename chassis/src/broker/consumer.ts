@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Inbox, ParkedMessage } from "../storage/inbox.ts";
 import type { LeaderLock } from "../storage/leader-lock.ts";
 import type { IncomingMessage } from "../storage/messages.ts";
-import { newTrace, parseTraceparent, withSpan } from "../trace.ts";
+import { newTrace, parseTraceparent, type TraceContext, withSpan } from "../trace.ts";
 import { runInContext } from "../work-context.ts";
 import type { Broker, Subscription, UndecodableMessage } from "./broker.ts";
 import { type MessageHandler, UndecodableEventError } from "./on-event.ts";
@@ -102,19 +102,22 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     else await attempt(message);
   }
 
-  async function attempt(message: IncomingMessage): Promise<void> {
-    try {
-      const result = await run(message);
-      results.inc({ type: message.type, result: result === "duplicate" ? "duplicate" : "done" });
-    } catch (error) {
-      await keepFailed(message, error);
-    }
+  function attempt(message: IncomingMessage): Promise<void> {
+    const trace = parseTraceparent(message.traceparent, message.tracestate) ?? newTrace();
+    return runInContext({ trace }, async () => {
+      try {
+        const result = await run(message, trace);
+        results.inc({ type: message.type, result: result === "duplicate" ? "duplicate" : "done" });
+      } catch (error) {
+        await keepFailed(message, error);
+      }
+    });
   }
 
-  async function run(message: IncomingMessage): Promise<unknown> {
+  async function run(message: IncomingMessage, trace: TraceContext): Promise<unknown> {
     const handler = handlers.get(message.type);
     if (handler === undefined) throw new UndecodableEventError(message.type, "no handler");
-    const trace = parseTraceparent(message.traceparent, message.tracestate) ?? newTrace();
+    const startTime = performance.now();
     const abort = new AbortController();
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
@@ -123,9 +126,18 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }, handlerTimeoutMs);
     const context = { trace, deadlineTime: now() + handlerTimeoutMs, signal: abort.signal };
     const span = { name: `process ${message.type}`, kind: "consumer", parent: trace } as const;
-    const work = runInContext(context, () => withSpan(span, () => handler(message)));
+    const work = async () => {
+      const result = await handler(message);
+      const duration_ms = Math.round((performance.now() - startTime) * 100) / 100;
+      const { id: message_id, type, aggregate } = message;
+      log.info(
+        { message_id, type, aggregate, result: result === "duplicate" ? "duplicate" : "done", duration_ms },
+        "message",
+      );
+      return result;
+    };
     try {
-      return await Promise.race([work, timeout.promise]);
+      return await Promise.race([runInContext(context, () => withSpan(span, work)), timeout.promise]);
     } finally {
       clearTimeout(timer);
     }
