@@ -7,7 +7,7 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
     rpcPort: port("RPC_PORT", "Port for gRPC", defaults.rpcPort),
     httpPort: port("HTTP_PORT", "Port for Connect, gRPC-Web, health, metrics and keys", defaults.httpPort),
     bindAddress: text("BIND_ADDRESS", "Address to listen on", { fallback: "127.0.0.1" }),
-    dataDir: text("DATA_DIR", "Folder of the database and other state; must exist and be writable", {
+    dataDir: text("DATA_DIR", "Folder of the database and other state, for its owner only; created when missing", {
       fallback: ".data",
     }),
     amqpUrl: url("AMQP_URL", "RabbitMQ, with user and password; or AMQP_URL_FILE, a file that holds it", {
@@ -36,6 +36,11 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
         fallback: "",
       },
     ),
+    drainDelayMs: integer("DRAIN_DELAY_MS", "How long it goes on serving after it says that it stops; see operations", {
+      min: 0,
+      max: 30_000,
+      fallback: "0",
+    }),
     shutdownGraceMs: integer("SHUTDOWN_GRACE_MS", "How long calls under way may take when the service stops", {
       min: 0,
       max: 60_000,

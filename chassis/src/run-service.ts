@@ -1,9 +1,6 @@
 import { ConfigError } from "./config.ts";
 import type { Service } from "./service-host.ts";
 
-/** After this long a stop that hangs is ended by force. What is committed stays; everything else is repeated. */
-const stopTimeMaxMs = 10_000;
-
 /**
  * Runs a service as a process: starts it, stops it in order on SIGTERM or SIGINT and exits with 0. A configuration that
  * is wrong prints every problem and exits with 2, a service that cannot start exits with 1, and so does one that throws
@@ -17,7 +14,7 @@ export async function runService(create: () => Promise<Service>): Promise<void> 
     console.error(error instanceof ConfigError ? error.message : error);
     process.exit(error instanceof ConfigError ? 2 : 1);
   }
-  const { log } = service;
+  const { log, stopTimeMaxMs } = service;
 
   process.on("uncaughtException", (error) => {
     log.fatal({ err: error }, "uncaught error");

@@ -37,7 +37,8 @@ export async function openServiceCore(
 ): Promise<ServiceCore> {
   const { name, config, now = Date.now, newId = newUuid } = options;
   const log = options.log ?? createLogger({ service: name, level: config.logLevel });
-  mkdirSync(config.dataDir, { recursive: true });
+  // Password hashes and signing keys are in there.
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const database = openDatabase({ file: join(config.dataDir, `${name}.sqlite`) });
   try {
     await migrate(database, [chassisMigrations, options.migrations]);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import prom from "prom-client";
 import { createRemoteKeySet, type KeySet } from "./auth/key-set.ts";
 import { createTokenVerifier } from "./auth/token-verifier.ts";
@@ -29,8 +30,13 @@ export interface Service {
   readonly log: Logger;
   /** Starts everything; resolves with the ports it listens on once it serves. */
   start(): Promise<{ rpcPort: number; httpPort: number }>;
-  /** Stops in order: no new calls, calls and messages under way end, last events go out, the database closes. */
+  /**
+   * Stops in order: health says so while calls are still served, no new calls, calls and messages under way end, last
+   * events go out, the database closes.
+   */
   stop(): Promise<void>;
+  /** After this long a stop that hangs can be ended by force: what is committed stays, everything else is repeated. */
+  readonly stopTimeMaxMs: number;
 }
 
 /** What a test may put in place of the real parts of a service. */
@@ -51,6 +57,9 @@ export interface ServiceParts extends Pick<ServiceOverrides, "broker" | "keySet"
   /** Called last, to close what the service opened itself. */
   readonly close?: () => Promise<void> | void;
 }
+
+/** What is left for messages and events when calls have ended. */
+const lastWorkMaxMs = 5_000;
 
 /** The exchange that all events of the system go through, and the domain of the reasons in all errors. */
 const exchange = "shop.events";
@@ -112,6 +121,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
 
   return {
     log,
+    stopTimeMaxMs: config.drainDelayMs + config.shutdownGraceMs + lastWorkMaxMs,
 
     async start() {
       tracing = await startTracing({ service: name, endpoint: config.otlpEndpoint, log });
@@ -128,8 +138,11 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
     },
 
     async stop() {
+      const wasServing = isServing;
       isServing = false;
       grpcServer.setServing(false);
+      // Whoever balances over several instances learns it from health checks, and until then goes on calling.
+      if (wasServing) await delay(config.drainDelayMs);
       await Promise.all([grpcServer.stop(config.shutdownGraceMs), httpServer.stop(config.shutdownGraceMs)]);
       await consumer.stop();
       await leading.stop();
