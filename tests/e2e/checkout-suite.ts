@@ -5,10 +5,25 @@ import { assertBooksAgree } from "./books.ts";
 import { logIn, newCustomer, newProduct, type ShopClient, shopClient } from "./shop-client.ts";
 import type { System } from "./system.ts";
 
-/** What a customer and an administrator can rely on, through the gateway, on a whole system. */
-export function describeCheckout(where: string, open: () => Promise<System>): void {
+/** The system under test, with a customer and a product of which there is enough. */
+export interface OpenShop {
+  readonly system: System;
+  readonly ada: ShopClient;
+  readonly cup: string;
+}
+
+/**
+ * What a customer and an administrator can rely on, through the gateway, on a whole system. `more` may add cases that use
+ * the same system; its books are compared after the last.
+ */
+export function describeCheckout(
+  where: string,
+  open: () => Promise<System>,
+  more: (shop: () => OpenShop) => void = () => {},
+): void {
   describe(`the shop on ${where}`, function () {
-    this.timeout(240_000);
+    // Images may have to be built first.
+    this.timeout(900_000);
     let system: System;
     let admin: ShopClient;
     let ada: ShopClient;
@@ -144,6 +159,8 @@ export function describeCheckout(where: string, open: () => Promise<System>): vo
         assert.equal(second.nextPageToken, "");
       }
     });
+
+    more(() => ({ system, ada, cup }));
 
     it("ends with stock, orders, payments and ledger in agreement", () => assertBooksAgree(system));
   });

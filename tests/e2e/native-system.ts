@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "@quartet/chassis/testing/eventually";
 import BetterSqlite3 from "better-sqlite3";
 import { resetAdmin } from "../../tools/stack/admin-account.ts";
 import { type Stack, type StackOptions, startStack } from "../../tools/stack/stack.ts";
 import type { ServiceName } from "../../tools/stack/stack-config.ts";
-import type { System } from "./system.ts";
+import { reachable } from "./reachable.ts";
+import { logIn } from "./shop-client.ts";
+import type { PartName, System } from "./system.ts";
 
 const rootDir = join(import.meta.dirname, "..", "..");
 /** Tests call faster than people. */
@@ -21,22 +24,49 @@ export async function startNativeSystem(options: Partial<StackOptions> = {}): Pr
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "quartet-e2e-"));
   const rateLimits = { address: noLimit, read: noLimit, write: noLimit, credential: noLimit };
   const stack = await startStack({ ...options, dataDir, rootDir, rateLimits });
-  await stack.ready();
-  const admin = await resetAdmin({ rootDir, dataDir, env: process.env });
+  const close = async () => {
+    await stack.down();
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await stack.ready();
+    const admin = await resetAdmin({ rootDir, dataDir, env: process.env });
+    const { token = "" } = await logIn(stack.urls.gateway, admin);
+    return { ...nativeSystem({ stack, dataDir, token }), admin, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
 
+function nativeSystem(options: {
+  stack: Stack;
+  dataDir: string;
+  token: string;
+}): Omit<NativeSystem, "admin" | "close"> {
+  const { stack, dataDir, token } = options;
+  const isBack = async (part: PartName) => {
+    await stack.ready({ names: [part] });
+    await reachable(stack.urls.gateway, token, part);
+  };
   const fileOf = (source: ServiceName | "test-provider") =>
     join(dataDir, source === "test-provider" ? "payment-svc" : source, `${source}.sqlite`);
 
   return {
     stack,
     gateway: stack.urls.gateway,
-    admin,
     stop: (part) => stack.stop(part),
     async start(part) {
       stack.start(part);
-      await stack.ready({ names: [part] });
+      await isBack(part);
     },
-    kill: async (part) => stack.kill(part),
+    async kill(part) {
+      const restarts = () => stack.status().find(({ name }) => name === part)?.restarts ?? 0;
+      const before = restarts();
+      stack.kill(part);
+      await eventually(`${part} is dead`, () => restarts() > before);
+      await isBack(part);
+    },
     ready: () => stack.ready(),
     async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
       const database = new BetterSqlite3(fileOf(source), { readonly: true });
@@ -45,10 +75,6 @@ export async function startNativeSystem(options: Partial<StackOptions> = {}): Pr
       } finally {
         database.close();
       }
-    },
-    async close() {
-      await stack.down();
-      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }

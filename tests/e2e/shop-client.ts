@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { eventually } from "@quartet/chassis/testing/eventually";
+import { setTimeout as delay } from "node:timers/promises";
+import { waitUntil } from "../../tools/stack/ready.ts";
 
 /** The answer to a REST call. */
 export interface Answer {
@@ -21,12 +22,22 @@ export interface OrderJson {
   readonly refunded?: { readonly minorUnits: string };
 }
 
+/** One line of an order. */
+export interface Line {
+  readonly product: string;
+  readonly quantity: number;
+}
+
+type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+
 /** A caller of the shop's REST API. */
 export interface ShopClient {
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  readonly gateway: string;
+  readonly token: string | undefined;
+  readonly call: Call;
   get(path: string): Promise<Answer>;
   /** Places an order that must be accepted. */
-  order(lines: { product: string; quantity: number }[], paymentToken?: string): Promise<OrderJson>;
+  order(lines: readonly Line[], paymentToken?: string, headers?: Record<string, string>): Promise<OrderJson>;
   /** Cancels an order that can be cancelled. */
   cancel(order: { name: string }): Promise<OrderJson>;
   /** The order once it has a state. */
@@ -37,11 +48,16 @@ export interface ShopClient {
 
 const requestTimeoutMs = 15_000;
 const settleTimeoutMs = 60_000;
+const lookIntervalMs = 25;
+const patienceMs = 60_000;
+const retryDelayMs = 50;
+/** What a caller gets while a part is away: worth the same request again. */
+const passingStatuses = new Set([429, 502, 503, 504]);
 export const password = "correct horse battery staple";
 
 /** Creates a caller without a token, or with one. */
 export function shopClient(gateway: string, token?: string): ShopClient {
-  const call: ShopClient["call"] = async (method, path, body, headers = {}) => {
+  return clientWith(gateway, token, async (method, path, body, headers = {}) => {
     const response = await fetch(`${gateway}${path}`, {
       method,
       headers: {
@@ -54,7 +70,27 @@ export function shopClient(gateway: string, token?: string): ShopClient {
     });
     const text = await response.text();
     return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-  };
+  });
+}
+
+/**
+ * The same caller, who repeats a call, with the same request id, as long as nobody answers it. `onRetry` is told what
+ * came instead: a status, or the error of a connection.
+ */
+export function patient(client: ShopClient, onRetry: (what: number | string) => void = () => {}): ShopClient {
+  return clientWith(client.gateway, client.token, async (method, path, body, headers) => {
+    const end = Date.now() + patienceMs;
+    for (;;) {
+      const answer = await client.call(method, path, body, headers).catch((error: Error) => error);
+      if (!(answer instanceof Error) && !passingStatuses.has(answer.status)) return answer;
+      onRetry(answer instanceof Error ? answer.message : answer.status);
+      if (Date.now() > end) throw new Error(`${method} ${path} is not answered`, { cause: answer });
+      await delay(retryDelayMs);
+    }
+  });
+}
+
+function clientWith(gateway: string, token: string | undefined, call: Call): ShopClient {
   const get: ShopClient["get"] = (path) => call("GET", path);
   const ok = ({ status, body }: Answer) => {
     assert.equal(status, 200, JSON.stringify(body));
@@ -64,19 +100,20 @@ export function shopClient(gateway: string, token?: string): ShopClient {
     let last: Answer | undefined;
     const look = async () => {
       last = await get(`/v1/${order.name}`);
-      return last.status === 200 && isThere(last.body) ? (last.body as OrderJson) : undefined;
+      return last.status === 200 && isThere(last.body);
     };
-    try {
-      return (await eventually(`${order.name} ${what}`, look, settleTimeoutMs)) as OrderJson;
-    } catch (cause) {
-      throw new Error(`${order.name} does not ${what}: ${JSON.stringify(last)}`, { cause });
-    }
+    const isDone = await waitUntil(look, settleTimeoutMs, lookIntervalMs);
+    if (!isDone) throw new Error(`${order.name} does not ${what}: ${JSON.stringify(last)}`);
+    return last?.body as OrderJson;
   };
 
   return {
+    gateway,
+    token,
     call,
     get,
-    order: async (lines, paymentToken = "tok_visa") => ok(await call("POST", "/v1/orders", { lines, paymentToken })),
+    order: async (lines, paymentToken = "tok_visa", headers = {}) =>
+      ok(await call("POST", "/v1/orders", { lines, paymentToken }, headers)),
     cancel: async (order) => ok(await call("POST", `/v1/${order.name}:cancel`, {})),
     reaches: (order, state) => until(order, `reach ${state}`, (found) => found.state === `STATE_${state}`),
     settles: (order) => until(order, "settle", isSettled),

@@ -10,9 +10,9 @@ export interface System {
   readonly admin: { readonly email: string; readonly password: string };
   /** Ends a part in order and keeps it down. */
   stop(part: PartName): Promise<void>;
-  /** Starts a part again; resolves when it is ready. */
+  /** Starts a part again; resolves when it is ready and the gateway reaches it. */
   start(part: PartName): Promise<void>;
-  /** Ends a part with SIGKILL; something brings it back. */
+  /** Ends a part with SIGKILL; resolves when it is back like after `start`. */
   kill(part: PartName): Promise<void>;
   /** Resolves when every part is ready. */
   ready(): Promise<void>;

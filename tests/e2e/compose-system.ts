@@ -1,0 +1,84 @@
+import { execFile, execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { freePorts } from "../../tools/stack/ports.ts";
+import type { ServiceName } from "../../tools/stack/stack-config.ts";
+import { reachable } from "./reachable.ts";
+import { logIn } from "./shop-client.ts";
+import type { PartName, System } from "./system.ts";
+
+const rootDir = join(import.meta.dirname, "..", "..");
+const outputBytesMax = 64 * 1024 * 1024;
+const adminEmail = "admin@quartet.example";
+const portNames = [
+  ...["GATEWAY_PORT", "RABBITMQ_MANAGEMENT_PORT"],
+  ...["USER", "PRODUCT", "ORDER", "PAYMENT"].flatMap((service) => [`${service}_RPC_PORT`, `${service}_HTTP_PORT`]),
+];
+
+/** Why compose.yaml cannot be tried here; undefined when it can. */
+export function whyNoCompose(): string | undefined {
+  try {
+    execFileSync("docker", ["compose", "version"], { stdio: "ignore" });
+    execFileSync("docker", ["info"], { stdio: "ignore" });
+    return undefined;
+  } catch {
+    return "no Docker engine with compose answers here, so compose.yaml is not tried";
+  }
+}
+
+/** Brings compose.yaml up as a project of its own on free ports, with an administrator. */
+export async function startComposeSystem(): Promise<System> {
+  const free = await freePorts(portNames.length);
+  const ports = Object.fromEntries(portNames.map((name, index) => [name, String(free[index])]));
+  const env = { ...process.env, ...ports, COMPOSE_PROJECT_NAME: `quartet-e2e-${process.pid}` };
+  const compose = async (...args: string[]): Promise<string> => {
+    const options = { cwd: rootDir, env, maxBuffer: outputBytesMax };
+    const running = promisify(execFile)("docker", ["compose", ...args], options);
+    // Whoever reads its input is to find the end of it.
+    running.child.stdin?.end();
+    return (await running).stdout;
+  };
+  const close = async () => {
+    await compose("down", "--volumes", "--remove-orphans", "--timeout", "5");
+  };
+
+  try {
+    await compose("up", "--build", "--detach", "--wait");
+    const printed = await compose(
+      ...["exec", "-T", "user-svc", "node", "--conditions=source", "src/set-admin.ts", adminEmail],
+    );
+    const gateway = `http://127.0.0.1:${ports.GATEWAY_PORT}`;
+    const admin = { email: adminEmail, password: printed.trim().split("\n").at(-1) ?? "" };
+    const { token = "" } = await logIn(gateway, admin);
+
+    const start = async (part: PartName) => {
+      await compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", part);
+      await reachable(gateway, token, part);
+    };
+    return {
+      gateway,
+      admin,
+      stop: async (part) => void (await compose("stop", part)),
+      start,
+      async kill(part) {
+        // Docker takes a kill of its own for the end that somebody wants, and starts nothing again by itself.
+        await compose("kill", "--signal", "SIGKILL", part);
+        await start(part);
+      },
+      ready: async () => void (await compose("up", "--detach", "--wait", "--no-recreate")),
+      async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
+        const script = `
+          const Database = require("better-sqlite3");
+          const database = new Database(${JSON.stringify(`/data/${source}.sqlite`)}, { readonly: true });
+          console.log(JSON.stringify(database.prepare(${JSON.stringify(sql)}).all()));`;
+        const service = source === "test-provider" ? "payment-svc" : source;
+        return JSON.parse(await compose("exec", "-T", service, "node", "-e", script)) as Row[];
+      },
+      close,
+    };
+  } catch (error) {
+    console.error(await compose("logs", "--tail", "30").catch(() => "no logs"));
+    await close();
+    throw error;
+  }
+}
