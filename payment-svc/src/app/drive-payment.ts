@@ -37,7 +37,7 @@ export function createDrivePayment(deps: {
   };
 
   const refund = async (paymentId: string, refundId: string, signal: AbortSignal) => {
-    const started = await payments.update(paymentId, (payment) => startRefund(payment, refundId, now()));
+    const started = await payments.update(paymentId, (payment) => startRefund(payment, refundId));
     const refunding = started?.refunds.find((candidate) => candidate.id === refundId);
     if (started === undefined || refunding === undefined) return;
     const putOff = () =>

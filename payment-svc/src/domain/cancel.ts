@@ -14,7 +14,7 @@ export function cancelPayment(
 ): PaymentDecision | undefined {
   if (payment === undefined) return voidPayment(emptyPayment(order, now), now);
   if (payment.isCancelRequested) return undefined;
-  const cancelled: Payment = { ...payment, isCancelRequested: true, updateTime: now };
+  const cancelled: Payment = { ...payment, isCancelRequested: true };
   switch (payment.state) {
     case "CAPTURING":
       return payment.attempts === 0 ? voidPayment(cancelled, now) : { next: cancelled, events: [], entries: [] };

@@ -43,7 +43,7 @@ export function openPayment(payment: Payment | undefined, input: NewPayment, now
 export function startCapture(payment: Payment, now: number): PaymentDecision | undefined {
   if (payment.state !== "CAPTURING") return undefined;
   if (payment.isCancelRequested && payment.attempts === 0) return voidPayment(payment, now);
-  return { next: { ...payment, attempts: payment.attempts + 1, updateTime: now }, events: [], entries: [] };
+  return { next: { ...payment, attempts: payment.attempts + 1 }, events: [], entries: [] };
 }
 
 /** Puts the next attempt off: the provider's answer is not known. Nothing (undefined) when the payment is closed. */

@@ -45,7 +45,7 @@ function decide(name: string, payment: Payment | undefined) {
   const isAsked = payment.attempts > 0;
   if (name === "captured" && isAsked) return recordCapture(payment, { status: "CAPTURED" }, 0);
   if (name === "declined" && isAsked) return recordCapture(payment, { status: "DECLINED", declineCode: "no" }, 0);
-  if (name === "startRefund") return startRefund(payment, "o1/cancel", 0);
+  if (name === "startRefund") return startRefund(payment, "o1/cancel");
   if (name === "refunded") return recordRefund(payment, "o1/cancel", 0);
   return undefined;
 }

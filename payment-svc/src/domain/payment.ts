@@ -35,8 +35,10 @@ export interface Payment {
   readonly isCancelRequested: boolean;
   readonly refunds: readonly Refund[];
   readonly declineCode: string;
+  /** Rises with every change that others can see. */
   readonly version: number;
   readonly createTime: number;
+  /** When the version last rose. */
   readonly updateTime: number;
 }
 

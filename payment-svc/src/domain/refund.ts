@@ -18,17 +18,16 @@ export function requestFullRefund(payment: Payment, now: number): Payment {
     attempts: 0,
     nextAttemptTime: now,
   } as const;
-  return { ...payment, refunds: [...payment.refunds, refund], updateTime: now };
+  return { ...payment, refunds: [...payment.refunds, refund] };
 }
 
 /**
  * Counts an attempt to carry out a refund, before the provider is asked. Nothing (undefined) when it is done.
  */
-export function startRefund(payment: Payment, refundId: string, now: number): PaymentDecision | undefined {
+export function startRefund(payment: Payment, refundId: string): PaymentDecision | undefined {
   const refund = payment.refunds.find((candidate) => candidate.id === refundId);
   if (refund?.state !== "REQUESTED") return undefined;
-  const next = withRefund(payment, { ...refund, attempts: refund.attempts + 1 });
-  return { next: { ...next, updateTime: now }, events: [], entries: [] };
+  return { next: withRefund(payment, { ...refund, attempts: refund.attempts + 1 }), events: [], entries: [] };
 }
 
 /** Puts the next attempt off: the provider's answer is not known. Nothing (undefined) when the refund is done. */

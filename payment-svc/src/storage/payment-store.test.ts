@@ -63,7 +63,7 @@ describe("the payment store", () => {
     await open();
     await capture();
     await cancel("m2");
-    await store.update("o1", (payment) => startRefund(payment, "o1/cancel", 5));
+    await store.update("o1", (payment) => startRefund(payment, "o1/cancel"));
     await store.update("o1", (payment) => recordRefund(payment, "o1/cancel", 6));
     assert.deepEqual(published(), ["PaymentCaptured", "PaymentRefunded"]);
     assert.equal(load()?.refunds[0]?.state, "DONE");
