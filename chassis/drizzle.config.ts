@@ -1,4 +1,6 @@
-import { defineConfig } from "drizzle-kit";
+// `npm run draft-migration` drafts a migration in .build/ from the schema. STRICT, CHECKs and triggers, which it does not
+// know, are added by hand when the draft moves to migrations/.
+export const config = { dialect: "sqlite", schema: "./src/storage/schema.ts", out: "./.build/migrations" } as const;
 
-// Drafts a migration: npx drizzle-kit generate. STRICT, WITHOUT ROWID, CHECK and triggers are edited in by hand.
-export default defineConfig({ dialect: "sqlite", schema: "./src/storage/schema.ts", out: "./.build/migrations" });
+// drizzle-kit reads the default export.
+export { config as default };
