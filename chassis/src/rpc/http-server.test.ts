@@ -72,6 +72,16 @@ describe("an HTTP server", () => {
     await write.body?.cancel();
   });
 
+  it("says where JSON cannot be read and does not repeat it", async () => {
+    const messageOf = async (body: string) =>
+      ((await (await postJson("Read", body)).json()) as { message: string }).message;
+    assert.equal(
+      await messageOf('{"name": 5353}'),
+      "cannot decode field test.v1.Thing.name from JSON: expected string",
+    );
+    assert.equal(await messageOf('{"name": secret}'), "cannot decode message test.v1.Thing from JSON");
+  });
+
   it("answers JSON that cannot be read with ErrorInfo", async () => {
     for (const body of ["{", '{"name":1}', "[]"]) {
       const response = await postJson("Read", body);

@@ -57,11 +57,17 @@ async function* explainTrailer(
   if (error !== undefined) setTrailerStatus(trailer, await explain(new ConnectError(error.rawMessage, error.code)));
 }
 
-// Connect takes bytes that are no such message for a defect of its own.
+// Connect takes bytes that are no such message for a defect of its own, and repeats the JSON that it cannot read, which may
+// be a secret: what was expected, and where, is enough.
 function blameRequest(failure: ConnectError, { method }: UniversalHandler): Error {
-  const isUnreadable = failure.code === Code.Internal && failure.rawMessage.startsWith("parse binary");
-  return isUnreadable ? malformedRequest(method.input, failure) : failure;
+  const { code, rawMessage } = failure;
+  if (code === Code.Internal && rawMessage.startsWith("parse binary")) return malformedRequest(method.input, failure);
+  const [, where, expected] = unreadableJson.exec(rawMessage) ?? [];
+  if (where === undefined) return failure;
+  return new ConnectError(`${where} from JSON${expected === undefined ? "" : `: ${expected}`}`, code);
 }
+
+const unreadableJson = /^(cannot decode (?:message|field) \S+) from JSON(?:: (expected [^,]*),)?/;
 
 /** The error in a Connect error body, when the interceptors have not seen it: they always add details. */
 function parseRefusal(body: Uint8Array): ConnectError | undefined {
