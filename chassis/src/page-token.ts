@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { invalidField } from "./domain-error.ts";
 
 /** Page size where the caller asks for none. */
-export const pageSizeDefault = 50;
+const pageSizeDefault = 50;
 /** Largest page; a caller who asks for more gets this many. */
 export const pageSizeMax = 100;
 

@@ -5,7 +5,7 @@ import type { Worker } from "@quartet/chassis/worker";
 import { type ExpireOrders, expireBatchMax } from "./app/expire-orders.ts";
 
 /** Pause between two sweeps. Deadlines are minutes, so a second more does not matter. */
-export const sweepIntervalMs = 1_000;
+const sweepIntervalMs = 1_000;
 
 /** Batches of one sweep: what is left waits for the next one, so that requests are served in between. */
 const sweepBatchesMax = 10;

@@ -43,7 +43,7 @@ export function createErrorInterceptor(options: { readonly log: Logger; readonly
 }
 
 /** The error that stands for every unforeseen one. */
-export function internalError(domain: string): ConnectError {
+function internalError(domain: string): ConnectError {
   return newConnectError({ code: Code.Internal, reason: "INTERNAL", domain, message: "internal error" });
 }
 
