@@ -66,6 +66,7 @@ export async function startComposeSystem(): Promise<System> {
         await start(part);
       },
       ready: async () => void (await compose("up", "--detach", "--wait", "--no-recreate")),
+      logs: (service) => compose("logs", "--no-log-prefix", service),
       async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
         const script = `
           const Database = require("better-sqlite3");

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { describeCheckout } from "./checkout-suite.ts";
 import { startComposeSystem, whyNoCompose } from "./compose-system.ts";
+import { protocolCases } from "./protocol-suite.ts";
 
 const reason = whyNoCompose();
 if (reason === undefined) {
   describeCheckout("docker compose", startComposeSystem, (shop) => {
+    protocolCases(shop);
     for (const part of ["product-svc", "payment-svc", "order-svc", "user-svc", "rabbitmq"] as const) {
       it(`settles orders that were under way when ${part} was killed`, async () => {
         const { ada, cup, system } = shop();

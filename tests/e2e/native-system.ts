@@ -68,6 +68,7 @@ function nativeSystem(options: {
       await isBack(part);
     },
     ready: () => stack.ready(),
+    logs: async (service) => stack.logs(service),
     async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
       const database = new BetterSqlite3(fileOf(source), { readonly: true });
       try {

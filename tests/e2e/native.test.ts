@@ -1,4 +1,5 @@
 import { describeCheckout } from "./checkout-suite.ts";
 import { startNativeSystem } from "./native-system.ts";
+import { protocolCases } from "./protocol-suite.ts";
 
-describeCheckout("this machine", () => startNativeSystem());
+describeCheckout("this machine", () => startNativeSystem(), protocolCases);

@@ -16,6 +16,8 @@ export interface System {
   kill(part: PartName): Promise<void>;
   /** Resolves when every part is ready. */
   ready(): Promise<void>;
+  /** What a service has logged so far. */
+  logs(service: ServiceName): Promise<string>;
   /** Reads from a service's database, or from the test provider's record, beside the running service. */
   query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]>;
   close(): Promise<void>;
