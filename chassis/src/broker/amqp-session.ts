@@ -18,8 +18,6 @@ export interface AmqpSession {
   readonly signal: AbortSignal;
   openChannel(): Promise<Channel>;
   openConfirmChannel(): Promise<ConfirmChannel>;
-  /** Runs a work on a channel of its own, whose failure ends the work and not the session. */
-  tryOut<T>(work: (channel: Channel) => Promise<T>): Promise<T>;
   /** Closes one channel politely and leaves the session alone. */
   closeChannel(channel: Channel): Promise<void>;
   /** Ends the session now, without a farewell. */
@@ -112,11 +110,6 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
       });
     });
 
-  const closeChannel = (channel: Channel) => {
-    leaving.add(channel);
-    return ask<void>((callback) => channel.close((error) => callback(error, undefined)));
-  };
-
   return {
     get alive() {
       return !life.signal.aborted;
@@ -128,18 +121,10 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
     signal: life.signal,
     openChannel: () => open((callback) => connection.createChannel(callback)),
     openConfirmChannel: () => open((callback) => connection.createConfirmChannel(callback)),
-    async tryOut(work) {
-      const failed = Promise.withResolvers<never>();
-      failed.promise.catch(() => {});
-      const channel = await ask<Channel>((callback) => {
-        const opening = connection.createChannel(callback);
-        opening.on("error", failed.reject);
-      });
-      const result = await Promise.race([work(channel), failed.promise, ended.then((cause) => Promise.reject(cause))]);
-      await closeChannel(channel);
-      return result;
+    closeChannel(channel) {
+      leaving.add(channel);
+      return ask((callback) => channel.close((error) => callback(error, undefined)));
     },
-    closeChannel,
     fail,
     async close() {
       if (life.signal.aborted) return;

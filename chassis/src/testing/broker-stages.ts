@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type ChannelModel, connect } from "amqplib";
 import { createAmqpBroker } from "../broker/amqp-broker.ts";
-import { settledMarkOf } from "../broker/amqp-settling.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { QueueBindings, Topology } from "../events/topology.ts";
 import { deadExchangeOf, deadQueueOf } from "../events/topology.ts";
@@ -79,11 +78,8 @@ export async function createMemoryStage(): Promise<BrokerStage> {
   };
 }
 
-/**
- * A RabbitMQ as a stage: exchange and queues with names of their own, and a proxy in front. Its queues are used as soon
- * as they are declared, where nothing else is asked for.
- */
-export async function createRabbitMqStage(url?: string, queueSettleTimeMs = 0): Promise<BrokerStage> {
+/** A RabbitMQ as a stage: exchange and queues with names of their own, and a proxy in front. */
+export async function createRabbitMqStage(url?: string): Promise<BrokerStage> {
   const direct = url ?? (await testRabbitMqUrl());
   const prefix = `test-${randomUUID().slice(0, 8)}`;
   const proxy = await startTcpProxy(Number(new URL(direct).port || 5672));
@@ -117,7 +113,6 @@ export async function createRabbitMqStage(url?: string, queueSettleTimeMs = 0): 
         appId: prefix,
         log: silentLogger(),
         metrics: createMetrics({ service: prefix }),
-        queueSettleTimeMs,
       });
       clients.push(client);
       return client;
@@ -142,10 +137,7 @@ export async function createRabbitMqStage(url?: string, queueSettleTimeMs = 0): 
       await proxy.stop();
       await inspect(async (connection) => {
         const channel = await connection.createChannel();
-        for (const queue of declared) {
-          await channel.deleteQueue(queue);
-          await channel.deleteExchange(settledMarkOf(queue));
-        }
+        for (const queue of declared) await channel.deleteQueue(queue);
         await channel.deleteExchange(exchange);
         await channel.deleteExchange(deadExchangeOf(exchange));
       });
