@@ -39,7 +39,7 @@ export async function startComposeSystem(): Promise<System> {
     return (await running).stdout;
   };
   const close = async () => {
-    await compose("down", "--volumes", "--remove-orphans", "--timeout", "5");
+    await compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5");
   };
 
   try {

@@ -8,6 +8,17 @@ const reason = whyNoCompose();
 if (reason === undefined) {
   describeCheckout("docker compose", startComposeSystem, (shop) => {
     protocolCases(shop);
+    it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {
+      const { ada, cup, system } = shop();
+      const parts = ["product-svc", "payment-svc", "user-svc", "rabbitmq"] as const;
+      for (const part of parts) await system.stop(part);
+      const order = await ada.order([{ product: cup, quantity: 1 }]);
+      assert.equal(order.state, "STATE_PENDING");
+      await system.stop("order-svc");
+      for (const part of ["order-svc", ...parts] as const) await system.start(part);
+      assert.equal((await ada.settles(order)).state, "STATE_CONFIRMED");
+    });
+
     for (const part of ["product-svc", "payment-svc", "order-svc", "user-svc", "rabbitmq"] as const) {
       it(`settles orders that were under way when ${part} was killed`, async () => {
         const { ada, cup, system } = shop();
