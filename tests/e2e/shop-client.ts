@@ -36,7 +36,7 @@ export interface ShopClient {
   readonly token: string | undefined;
   readonly call: Call;
   get(path: string): Promise<Answer>;
-  /** Places an order that must be accepted. */
+  /** Places an order that must be accepted, of products that exist. */
   order(lines: readonly Line[], paymentToken?: string, headers?: Record<string, string>): Promise<OrderJson>;
   /** Cancels an order that can be cancelled. */
   cancel(order: { name: string }): Promise<OrderJson>;
@@ -49,6 +49,7 @@ export interface ShopClient {
 const requestTimeoutMs = 15_000;
 const settleTimeoutMs = 60_000;
 const lookIntervalMs = 25;
+const newProductTimeoutMs = 20_000;
 const patienceMs = 60_000;
 const retryDelayMs = 50;
 /** What a caller gets while a part is away: worth the same request again. */
@@ -112,8 +113,16 @@ function clientWith(gateway: string, token: string | undefined, call: Call): Sho
     token,
     call,
     get,
-    order: async (lines, paymentToken = "tok_visa", headers = {}) =>
-      ok(await call("POST", "/v1/orders", { lines, paymentToken }, headers)),
+    async order(lines, paymentToken = "tok_visa", headers = {}) {
+      let answer: Answer | undefined;
+      // order-svc may not have heard of a new product yet, and gives product-svc 100 ms to tell, which pass on a busy machine.
+      const isKnown = async () => {
+        answer = await call("POST", "/v1/orders", { lines, paymentToken }, headers);
+        return answer.body?.details?.[0]?.reason !== "PRICES_UNAVAILABLE";
+      };
+      await waitUntil(isKnown, newProductTimeoutMs, lookIntervalMs);
+      return ok(answer as Answer);
+    },
     cancel: async (order) => ok(await call("POST", `/v1/${order.name}:cancel`, {})),
     reaches: (order, state) => until(order, `reach ${state}`, (found) => found.state === `STATE_${state}`),
     settles: (order) => until(order, "settle", isSettled),
