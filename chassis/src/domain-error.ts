@@ -65,3 +65,15 @@ export function requestIdReused(requestId: string): DomainError {
     fields: [{ field: "request_id", description }],
   });
 }
+
+/**
+ * Lets a change pass that expects the version a resource has, or expects none. Throws `aborted` ETAG_MISMATCH otherwise:
+ * the caller has to read again what it wanted to change.
+ */
+export function requireVersion(current: number, expected: number | undefined): void {
+  if (expected === undefined || expected === current) return;
+  const description = "the resource has changed since";
+  throw new DomainError("aborted", "ETAG_MISMATCH", `etag: ${description}`, {
+    fields: [{ field: "etag", description }],
+  });
+}

@@ -8,6 +8,7 @@ import {
   PaymentVoidedSchema,
 } from "@quartet/proto/shop/payment/v1/payment_events_pb";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   ProductUpdatedSchema,
   StockRejectedSchema,
@@ -42,6 +43,7 @@ export function createHandlers(deps: {
   return [
     onEvent(ProductCreatedSchema, product),
     onEvent(ProductUpdatedSchema, product),
+    onEvent(ProductArchivedSchema, product),
     onEvent(StockReservedSchema, stock("RESERVED")),
     onEvent(StockRejectedSchema, stock("REJECTED")),
     onEvent(StockReleasedSchema, stock("RELEASED")),

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
+import { toEtag } from "@quartet/chassis/rpc/etag";
 import { type Money as MoneyMessage, MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
 import {
   Order_CancelReason,
@@ -70,7 +71,7 @@ export function toOrderMessage(order: Order): OrderMessage {
     paymentState: order.paymentState && paymentStates[order.paymentState],
     createTime: timestampFromMs(order.createTime),
     updateTime: timestampFromMs(order.updateTime),
-    etag: `"${order.version}"`,
+    etag: toEtag(order.version),
   });
 }
 

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
+import { toEtag } from "@quartet/chassis/rpc/etag";
 import { type Money as MoneyMessage, MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
 import {
   Payment_State,
@@ -35,6 +36,6 @@ export function toPaymentMessage(payment: Payment): PaymentMessage {
     declineCode: payment.declineCode,
     createTime: timestampFromMs(payment.createTime),
     updateTime: timestampFromMs(payment.updateTime),
-    etag: `"${payment.version}"`,
+    etag: toEtag(payment.version),
   });
 }

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
+import { toEtag } from "@quartet/chassis/rpc/etag";
 import { MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
 import {
   Product_State,
@@ -27,6 +28,6 @@ export function toProductMessage(product: Product): ProductMessage {
     version: BigInt(product.version),
     createTime: timestampFromMs(product.createTime),
     updateTime: timestampFromMs(product.updateTime),
-    etag: `"${product.version}"`,
+    etag: toEtag(product.version),
   });
 }

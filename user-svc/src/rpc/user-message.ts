@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
+import { toEtag } from "@quartet/chassis/rpc/etag";
 import {
   type Session as SessionMessage,
   SessionSchema,
@@ -22,7 +23,7 @@ export function toUserMessage(user: User): UserMessage {
     role: roles[user.role],
     createTime: timestampFromMs(user.createTime),
     updateTime: timestampFromMs(user.updateTime),
-    etag: `"${user.version}"`,
+    etag: toEtag(user.version),
   });
 }
 
