@@ -60,7 +60,7 @@ export function readMethods(contract: Uint8Array): Method[] {
     if (noun === undefined) continue;
     for (const service of file.services) {
       for (const method of service.methods) {
-        methods.push(describe(method, `${noun}-svc`, policyOption, httpOption));
+        methods.push(describe(method, `${noun.replaceAll("_", "-")}-svc`, policyOption, httpOption));
       }
     }
   }

@@ -14,7 +14,7 @@ describe("event catalog", () => {
       ThingSeen: [],
       Thing: undefined,
     },
-    "things.watch.v1": { WatchEnded: ["thing-svc"] },
+    "things.night_watch.v1": { WatchEnded: ["thing-svc"] },
   });
 
   it("finds the events, their publishers and their consumers", () => {
@@ -23,7 +23,7 @@ describe("event catalog", () => {
       ["things.thing.v1.ThingMade", "thing-svc", "audit-svc,watch-svc"],
       ["things.thing.v1.ThingMoved", "thing-svc", "watch-svc"],
       ["things.thing.v1.ThingSeen", "thing-svc", ""],
-      ["things.watch.v1.WatchEnded", "watch-svc", "thing-svc"],
+      ["things.night_watch.v1.WatchEnded", "night-watch-svc", "thing-svc"],
     ]);
     assert.deepEqual(consumedTypes(catalog, "watch-svc"), ["things.thing.v1.ThingMade", "things.thing.v1.ThingMoved"]);
   });
@@ -42,7 +42,7 @@ describe("event catalog", () => {
       { queue: "audit-svc.events", types: ["things.thing.v1.ThingMade"] },
       { queue: "watch-svc.events", types: ["things.thing.v1.ThingMade", "things.thing.v1.ThingMoved"] },
     ]);
-    assert.deepEqual(topology.inbound, { queue: "thing-svc.events", types: ["things.watch.v1.WatchEnded"] });
+    assert.deepEqual(topology.inbound, { queue: "thing-svc.events", types: ["things.night_watch.v1.WatchEnded"] });
   });
 
   it("gives a service without events neither queue nor bindings", () => {

@@ -1,11 +1,12 @@
 import { type DescFile, type DescMessage, getOption, hasOption } from "@bufbuild/protobuf";
 import { event } from "@quartet/proto/shop/options/v1/options_pb";
+import { serviceOf } from "../contract.ts";
 
 /** One event of the contract. */
 export interface EventDescription {
   /** Full name of the protobuf message. */
   readonly type: string;
-  /** The service that publishes it: the noun of its package and "-svc". */
+  /** The service that publishes it, by the name of its folder. */
   readonly publisher: string;
   /** The services that the contract names as its consumers, sorted. */
   readonly consumers: readonly string[];
@@ -25,7 +26,7 @@ export function eventCatalog(files: Iterable<DescFile>): EventCatalog {
     for (const schema of file.messages) {
       if (!hasOption(schema, event)) continue;
       const consumers = [...new Set(getOption(schema, event).consumers)].sort();
-      catalog.set(schema.typeName, { type: schema.typeName, publisher: publisherOf(file), consumers, schema });
+      catalog.set(schema.typeName, { type: schema.typeName, publisher: serviceOf(file), consumers, schema });
     }
   }
   return catalog;
@@ -40,11 +41,4 @@ export function consumedTypes(catalog: EventCatalog, service: string): string[] 
 /** The queue in which a service's events wait for it. */
 export function queueOf(service: string): string {
   return `${service}.events`;
-}
-
-function publisherOf(file: DescFile): string {
-  // shop.thing.v1 → thing
-  const noun = file.proto.package.split(".").at(-2);
-  if (noun === undefined) throw new Error(`package ${file.proto.package} of ${file.name}: expected <org>.<noun>.v<n>`);
-  return `${noun}-svc`;
 }

@@ -4,7 +4,7 @@ import { type DescMethod, getOption } from "@bufbuild/protobuf";
 import { http } from "@quartet/proto/google/api/annotations_pb";
 import { AccessSchema } from "@quartet/proto/shop/options/v1/options_pb";
 import type { Settings } from "../config.ts";
-import { loadContract } from "../contract.ts";
+import { loadContract, serviceOf } from "../contract.ts";
 import { type EventDescription, eventCatalog } from "../events/catalog.ts";
 import { policyOf } from "../rpc/policy.ts";
 
@@ -41,7 +41,7 @@ function wantedTables({ service, settings, defaults = {} }: ReadmeCheck): Record
   const { registry } = loadContract();
   const events = [...eventCatalog(registry.files).values()];
   const methods = [...registry].flatMap((type) =>
-    type.kind === "service" && `${type.file.proto.package.split(".").at(-2)}-svc` === service ? type.methods : [],
+    type.kind === "service" && serviceOf(type.file) === service ? type.methods : [],
   );
   const code = (word: string) => `\`${word}\``;
   const name = ({ schema }: EventDescription) => code(schema.name);
@@ -71,7 +71,7 @@ function defaultOf({ fallback, secret }: Settings[string]): string {
 function restOf(method: DescMethod): string {
   const { pattern } = getOption(method, http);
   assert.ok(typeof pattern.value === "string", `${method.name} has no plain REST binding`);
-  return `${pattern.case?.toUpperCase()} ${pattern.value.replace(/\{\w+=([^}]*)\}/, "$1")}`;
+  return `${pattern.case?.toUpperCase()} ${pattern.value.replace(/\{[\w.]+=([^}]*)\}/, "$1")}`;
 }
 
 function accessOf(method: DescMethod): string {
