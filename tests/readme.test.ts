@@ -6,16 +6,13 @@ import { dirname, join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { findGrpcurl } from "../tools/stack/grpcurl.ts";
 import { freePorts } from "../tools/stack/ports.ts";
+import { namedPorts, readStackConfig } from "../tools/stack/stack-config.ts";
 
 const rootDir = join(import.meta.dirname, "..");
 const readme = readFileSync(join(rootDir, "README.md"), "utf8");
 
-const services = ["USER", "PRODUCT", "ORDER", "PAYMENT"];
-const portNames = [
-  ...["GATEWAY_PORT", "GATEWAY_ADMIN_PORT", "GATEWAY_METRICS_PORT"],
-  ...services.flatMap((service) => [`${service}_RPC_PORT`, `${service}_HTTP_PORT`]),
-  ...["AMQP_PORT", "AMQP_DISTRIBUTION_PORT", "EPMD_PORT"],
-];
+/** Variables that move the ports of the stack; the first is the gateway's. */
+const portNames = namedPorts(readStackConfig({}, rootDir)).map(({ variable }) => variable);
 
 /** A command of the README and the output it shows; none shown means any. */
 interface Example {

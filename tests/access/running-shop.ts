@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
-import { loadContract } from "@quartet/chassis/contract";
+import { readConfig, type Settings, type Values } from "@quartet/chassis/config";
+import { loadContract, serviceOf } from "@quartet/chassis/contract";
 import { eventCatalog } from "@quartet/chassis/events/catalog";
 import { topologyOf } from "@quartet/chassis/events/topology";
 import { newId } from "@quartet/chassis/ids";
@@ -17,14 +18,7 @@ import { Order_State } from "@quartet/proto/shop/order/v1/order_pb";
 import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { UserService } from "@quartet/proto/shop/user/v1/user_service_pb";
-import { readOrderConfig } from "../../order-svc/src/config.ts";
-import { createService as createOrderService } from "../../order-svc/src/service.ts";
-import { readPaymentConfig } from "../../payment-svc/src/config.ts";
-import { createService as createPaymentService } from "../../payment-svc/src/service.ts";
-import { readProductConfig } from "../../product-svc/src/config.ts";
-import { createService as createProductService } from "../../product-svc/src/service.ts";
-import { readUserConfig } from "../../user-svc/src/config.ts";
-import { createService as createUserService } from "../../user-svc/src/service.ts";
+import { byService, type ServiceName, serviceNames } from "../../tools/stack/stack-config.ts";
 
 /** Where a service listens. */
 export interface ServicePorts {
@@ -32,10 +26,7 @@ export interface ServicePorts {
   readonly httpPort: number;
 }
 
-/** Name of a service, which is that of its folder. */
-export type ServiceName = "user-svc" | "product-svc" | "order-svc" | "payment-svc";
-
-/** The four real services in this process, on free ports and a broker in memory. */
+/** The real services in this process, on free ports and a broker in memory. */
 export interface RunningShop {
   readonly tokens: TestTokens;
   /** Where each service listens, by its name. */
@@ -54,23 +45,26 @@ export interface StartedService extends ServicePorts {
   stop(): Promise<void>;
 }
 
-type CreateService = (environment: NodeJS.ProcessEnv, overrides: ServiceOverrides) => Promise<Service>;
-
-const creators: Readonly<Record<ServiceName, CreateService>> = {
-  "user-svc": (environment, overrides) => createUserService(readUserConfig(environment), overrides),
-  "product-svc": (environment, overrides) => createProductService(readProductConfig(environment), overrides),
-  "order-svc": (environment, overrides) => createOrderService(readOrderConfig(environment), overrides),
-  "payment-svc": (environment, overrides) => createPaymentService(readPaymentConfig(environment), overrides),
-};
-
-/** The folder of the service that implements a service of the contract: the noun of its package and "-svc". */
-export function folderOf(service: DescService): ServiceName {
-  const name = `${service.typeName.split(".").at(-3)}-svc`;
-  if (!(name in creators)) throw new Error(`nothing here starts ${name}`);
-  return name as ServiceName;
+interface ServiceSource {
+  readonly settings: Settings;
+  createService(config: Values<Settings>, overrides: ServiceOverrides): Promise<Service>;
 }
 
-/** Starts the four services, with more settings for all of them. */
+/** Creates a service as its main.ts does. */
+async function createService(name: ServiceName, environment: NodeJS.ProcessEnv, overrides: ServiceOverrides) {
+  const folder = new URL(`../../${name}/src/`, import.meta.url).href;
+  const source: ServiceSource = { ...(await import(`${folder}config.ts`)), ...(await import(`${folder}service.ts`)) };
+  return await source.createService(readConfig(source.settings, environment), overrides);
+}
+
+/** The folder of the service that implements a service of the contract. */
+export function folderOf(service: DescService): ServiceName {
+  const name = serviceOf(service.file) as ServiceName;
+  if (!serviceNames.includes(name)) throw new Error(`nothing here starts ${name}`);
+  return name;
+}
+
+/** Starts all services, with more settings for all of them. */
 export async function startShop(environment: Readonly<Record<string, string>> = {}): Promise<RunningShop> {
   const dataDir = mkdtempSync(join(tmpdir(), "shop-"));
   const tokens = createTestTokens();
@@ -81,7 +75,7 @@ export async function startShop(environment: Readonly<Record<string, string>> = 
   const start = async (name: ServiceName, more: Readonly<Record<string, string>> = {}): Promise<StartedService> => {
     const topology = topologyOf(catalog, { service: name, exchange: "shop.events" });
     const overrides = { broker: broker.client(topology), keySet: tokens.keySet, log: silentLogger() };
-    const service = await creators[name]({ ...settings, ...more }, overrides);
+    const service = await createService(name, { ...settings, ...more }, overrides);
     const started: StartedService = {
       ...(await service.start()),
       async stop() {
@@ -94,12 +88,9 @@ export async function startShop(environment: Readonly<Record<string, string>> = 
 
   const product = await start("product-svc");
   const target = { PRODUCT_SVC_TARGET: `127.0.0.1:${product.rpcPort}`, ...environment };
-  const ports = {
-    "user-svc": await start("user-svc"),
-    "product-svc": product,
-    "order-svc": await start("order-svc", target),
-    "payment-svc": await start("payment-svc"),
-  };
+  const started = new Map<ServiceName, ServicePorts>([["product-svc", product]]);
+  for (const name of serviceNames) if (!started.has(name)) started.set(name, await start(name, target));
+  const ports = byService((name) => started.get(name) ?? product);
 
   const transports = new Map<DescService, GrpcTransport>();
   return {

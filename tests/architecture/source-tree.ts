@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { serviceNames } from "../../tools/stack/stack-config.ts";
 
 /** Texts by their path from the root, with `/` between folders. */
 export type SourceTree = ReadonlyMap<string, string>;
@@ -17,10 +18,10 @@ export interface Rule {
 }
 
 /** The services, by the names of their folders. */
-export const services = ["user-svc", "product-svc", "order-svc", "payment-svc"] as const;
+export const services: readonly string[] = serviceNames;
 
 /** Every package of the workspace. */
-export const packages = ["proto", "chassis", ...services] as const;
+export const packages: readonly string[] = ["proto", "chassis", ...services];
 
 const foreignFolders = new Set(["node_modules", "dist", "gen", "released", ".git", ".build", ".data", ".tools"]);
 const readNames =

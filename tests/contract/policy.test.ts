@@ -3,9 +3,9 @@ import { after, afterEach, before, describe, it } from "mocha";
 import { contractOf } from "../../tools/contract/contract-image.ts";
 import { buildContract } from "../../tools/contract/generate-contract.ts";
 import { policyProblems } from "../../tools/contract/policy-rules.ts";
+import { serviceNames } from "../../tools/stack/stack-config.ts";
 import { type ContractCopy, copyContract } from "./contract-copy.ts";
 
-const services = ["user-svc", "product-svc", "order-svc", "payment-svc"];
 const order = "proto/shop/order/v1/order.proto";
 const orderEvents = "proto/shop/order/v1/order_events.proto";
 const orderService = "proto/shop/order/v1/order_service.proto";
@@ -21,8 +21,9 @@ describe("the policy rules of the contract", function () {
   afterEach(() => copy.restore());
   after(() => copy.remove());
 
-  const problems = async (known = services) => policyProblems(contractOf(await buildContract(copy.root)), known);
-  const finds = async (culprit: RegExp, known = services) => {
+  const problems = async (known: readonly string[] = serviceNames) =>
+    policyProblems(contractOf(await buildContract(copy.root)), known);
+  const finds = async (culprit: RegExp, known: readonly string[] = serviceNames) => {
     const found = await problems(known);
     assert.ok(
       found.some((problem) => culprit.test(problem)),

@@ -2,7 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePorts } from "../../tools/stack/ports.ts";
-import type { ServiceName } from "../../tools/stack/stack-config.ts";
+import { portVariables, type ServiceName, serviceNames } from "../../tools/stack/stack-config.ts";
 import { reachable } from "./reachable.ts";
 import { logIn } from "./shop-client.ts";
 import type { PartName, System } from "./system.ts";
@@ -12,7 +12,7 @@ const outputBytesMax = 64 * 1024 * 1024;
 const adminEmail = "admin@quartet.example";
 const portNames = [
   ...["GATEWAY_PORT", "RABBITMQ_MANAGEMENT_PORT"],
-  ...["USER", "PRODUCT", "ORDER", "PAYMENT"].flatMap((service) => [`${service}_RPC_PORT`, `${service}_HTTP_PORT`]),
+  ...serviceNames.flatMap((service) => Object.values(portVariables(service))),
 ];
 
 /** Why compose.yaml cannot be tried here; undefined when it can. */

@@ -20,6 +20,7 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import type { Upstream } from "../../tools/gateway/render.ts";
+import { serviceNames } from "../../tools/stack/stack-config.ts";
 
 /** A call as it arrived at a service. */
 export interface ReceivedCall {
@@ -46,7 +47,7 @@ export interface Failure {
   readonly metadata?: Metadata;
 }
 
-/** The four services as the gateway sees them: both ports, health and keys, and a record of what arrived. */
+/** The services as the gateway sees them: both ports, health and keys, and a record of what arrived. */
 export interface FakeServices {
   readonly upstreams: Readonly<Record<string, Upstream>>;
   /** Calls since the last `reset`, oldest first. */
@@ -100,8 +101,7 @@ export async function startFakeServices(options: {
     await new Promise((resolve) => http.close(resolve));
   };
 
-  const services = ["user-svc", "product-svc", "order-svc", "payment-svc"];
-  for (const service of services) await start(service, { grpcPort: 0, httpPort: 0 });
+  for (const service of serviceNames) await start(service, { grpcPort: 0, httpPort: 0 });
   return {
     upstreams,
     calls,
@@ -144,7 +144,7 @@ function grpcServer(registry: FileRegistry, service: string, record: CallRecord)
   const health = new HealthImplementation({ "": "SERVING" });
   health.addToServer(server);
   for (const file of registry.files) {
-    if (file.proto.package !== `shop.${service.replace("-svc", "")}.v1`) continue;
+    if (file.proto.package !== `shop.${service.replace(/-svc$/, "").replaceAll("-", "_")}.v1`) continue;
     for (const description of file.services) {
       const definition: Record<string, ServiceDefinition[string]> = {};
       const implementation: UntypedServiceImplementation = {};

@@ -1,3 +1,5 @@
+import { services } from "../stack/stack-config.ts";
+import { clustersSection, keysSection } from "./clusters-section.ts";
 import { errorsSection } from "./errors-section.ts";
 import { readMethods } from "./methods.ts";
 import {
@@ -27,6 +29,8 @@ export function fill(yaml: string, contract: Uint8Array): string {
     ["rates", ratesSection(methods)],
     ["stats", statsSection(methods)],
     ["routes", routesSection(methods)],
+    ["clusters", clustersSection(services)],
+    ["keys", keysSection(services)],
   ]);
 
   const filled: string[] = [];

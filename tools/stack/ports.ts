@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { type NamedPort, type StackPorts, serviceNames } from "./stack-config.ts";
+import { byService, type NamedPort, type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 
 const lowestPort = 10_000;
@@ -45,12 +45,11 @@ export async function freeStackPorts(): Promise<StackPorts> {
     if (port === undefined) throw new StackError("Fewer free ports than a stack needs.");
     return port;
   };
-  const pair = () => ({ rpc: next(), http: next() });
   return {
     gateway: next(),
     gatewayAdmin: next(),
     gatewayMetrics: next(),
-    services: { "user-svc": pair(), "product-svc": pair(), "order-svc": pair(), "payment-svc": pair() },
+    services: byService(() => ({ rpc: next(), http: next() })),
     amqp: next(),
     amqpDistribution: next(),
     epmd: next(),

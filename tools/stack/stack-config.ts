@@ -1,16 +1,43 @@
 import { join, resolve } from "node:path";
 import { StackError } from "./stack-error.ts";
 
-/** The four services, in the order in which they are shown. */
-export const serviceNames = ["user-svc", "product-svc", "order-svc", "payment-svc"] as const;
-export type ServiceName = (typeof serviceNames)[number];
+/** A service's two ports. */
+export interface ServicePorts {
+  readonly rpc: number;
+  readonly http: number;
+}
+
+/**
+ * The services, in the order in which they are shown, and where they listen by default. The one list of them: whatever
+ * has to know all services takes them from here or from their folders, and a test holds the two together.
+ */
+export const services = {
+  "user-svc": { rpc: 50051, http: 8081 },
+  "product-svc": { rpc: 50052, http: 8082 },
+  "order-svc": { rpc: 50053, http: 8083 },
+  "payment-svc": { rpc: 50054, http: 8084 },
+} as const satisfies Record<string, ServicePorts>;
+
+export type ServiceName = keyof typeof services;
+export const serviceNames = Object.keys(services) as ServiceName[];
+
+/** The variables that move a service's ports, as in USER_RPC_PORT and USER_HTTP_PORT. */
+export function portVariables(service: ServiceName): { readonly rpc: string; readonly http: string } {
+  const prefix = service.replace(/-svc$/, "").replaceAll("-", "_").toUpperCase();
+  return { rpc: `${prefix}_RPC_PORT`, http: `${prefix}_HTTP_PORT` };
+}
+
+/** Something of each service, by its name. */
+export function byService<T>(value: (name: ServiceName) => T): Record<ServiceName, T> {
+  return Object.fromEntries(serviceNames.map((name) => [name, value(name)])) as Record<ServiceName, T>;
+}
 
 /** Every port the stack listens on, all on loopback. */
 export interface StackPorts {
   readonly gateway: number;
   readonly gatewayAdmin: number;
   readonly gatewayMetrics: number;
-  readonly services: Readonly<Record<ServiceName, { readonly rpc: number; readonly http: number }>>;
+  readonly services: Readonly<Record<ServiceName, ServicePorts>>;
   readonly amqp: number;
   readonly amqpDistribution: number;
   readonly epmd: number;
@@ -33,29 +60,32 @@ export interface NamedPort {
   readonly port: number;
 }
 
-const portDefaults = {
+const portDefaults: Readonly<Record<string, number>> = {
   GATEWAY_PORT: 8080,
   GATEWAY_ADMIN_PORT: 9901,
   GATEWAY_METRICS_PORT: 9902,
-  USER_RPC_PORT: 50051,
-  USER_HTTP_PORT: 8081,
-  PRODUCT_RPC_PORT: 50052,
-  PRODUCT_HTTP_PORT: 8082,
-  ORDER_RPC_PORT: 50053,
-  ORDER_HTTP_PORT: 8083,
-  PAYMENT_RPC_PORT: 50054,
-  PAYMENT_HTTP_PORT: 8084,
+  ...servicePortDefaults(),
   AMQP_PORT: 5673,
   AMQP_DISTRIBUTION_PORT: 25673,
   EPMD_PORT: 24369,
 };
-type PortVariable = keyof typeof portDefaults;
+
+function servicePortDefaults(): Record<string, number> {
+  const pairs = serviceNames.flatMap((name) => {
+    const variables = portVariables(name);
+    return [
+      [variables.rpc, services[name].rpc],
+      [variables.http, services[name].http],
+    ];
+  });
+  return Object.fromEntries(pairs);
+}
 
 /** Reads the settings of the stack from the environment. Throws a StackError that names every setting that is wrong. */
 export function readStackConfig(env: Readonly<Record<string, string | undefined>>, rootDir: string): StackConfig {
   const problems: string[] = [];
-  const ports = new Map<PortVariable, number>();
-  for (const [variable, fallback] of Object.entries(portDefaults) as [PortVariable, number][]) {
+  const ports = new Map<string, number>();
+  for (const [variable, fallback] of Object.entries(portDefaults)) {
     const text = env[variable] || String(fallback);
     const port = Number(text);
     if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
@@ -76,7 +106,7 @@ export function readStackConfig(env: Readonly<Record<string, string | undefined>
   }
   if (problems.length > 0) throw new StackError(`The settings do not work: ${problems.join("; ")}.`);
 
-  const port = (variable: PortVariable) => ports.get(variable) ?? portDefaults[variable];
+  const port = (variable: string) => ports.get(variable) ?? 0;
   return Object.freeze({
     rootDir,
     dataDir: resolve(rootDir, env.QUARTET_DATA_DIR || join(rootDir, ".data")),
@@ -84,12 +114,10 @@ export function readStackConfig(env: Readonly<Record<string, string | undefined>
       gateway: port("GATEWAY_PORT"),
       gatewayAdmin: port("GATEWAY_ADMIN_PORT"),
       gatewayMetrics: port("GATEWAY_METRICS_PORT"),
-      services: {
-        "user-svc": { rpc: port("USER_RPC_PORT"), http: port("USER_HTTP_PORT") },
-        "product-svc": { rpc: port("PRODUCT_RPC_PORT"), http: port("PRODUCT_HTTP_PORT") },
-        "order-svc": { rpc: port("ORDER_RPC_PORT"), http: port("ORDER_HTTP_PORT") },
-        "payment-svc": { rpc: port("PAYMENT_RPC_PORT"), http: port("PAYMENT_HTTP_PORT") },
-      },
+      services: byService((name) => {
+        const variables = portVariables(name);
+        return { rpc: port(variables.rpc), http: port(variables.http) };
+      }),
       amqp: port("AMQP_PORT"),
       amqpDistribution: port("AMQP_DISTRIBUTION_PORT"),
       epmd: port("EPMD_PORT"),
@@ -108,9 +136,9 @@ export function namedPorts(config: Pick<StackConfig, "ports" | "amqpUrl">): Name
     { variable: "GATEWAY_METRICS_PORT", owner: "the gateway's metrics", port: ports.gatewayMetrics },
   ];
   for (const name of serviceNames) {
-    const prefix = name.replace("-svc", "").toUpperCase();
-    named.push({ variable: `${prefix}_RPC_PORT`, owner: `${name} (gRPC)`, port: ports.services[name].rpc });
-    named.push({ variable: `${prefix}_HTTP_PORT`, owner: `${name} (HTTP)`, port: ports.services[name].http });
+    const variables = portVariables(name);
+    named.push({ variable: variables.rpc, owner: `${name} (gRPC)`, port: ports.services[name].rpc });
+    named.push({ variable: variables.http, owner: `${name} (HTTP)`, port: ports.services[name].http });
   }
   if (config.amqpUrl === undefined) {
     named.push({ variable: "AMQP_PORT", owner: "RabbitMQ", port: ports.amqp });

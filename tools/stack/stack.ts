@@ -8,7 +8,7 @@ import { prepareRabbit, provideRabbit, type RabbitTools } from "./rabbitmq.ts";
 import { answersOk, brokerAnswers, waitUntil } from "./ready.ts";
 import type { ProcessStatus } from "./run-state.ts";
 import { serviceProcess } from "./service-process.ts";
-import { type ServiceName, type StackPorts, serviceNames } from "./stack-config.ts";
+import { byService, type ServiceName, type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 import { type ProcessSpec, type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
@@ -178,7 +178,3 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 const url = (port: number) => `http://127.0.0.1:${port}`;
-
-function byService(value: (name: ServiceName) => string): Record<ServiceName, string> {
-  return Object.fromEntries(serviceNames.map((name) => [name, value(name)])) as Record<ServiceName, string>;
-}
