@@ -11,20 +11,21 @@ export interface ErrorReply {
   readonly connectCode: string;
   /** What to say. "%LOCAL_REPLY_BODY%" stands for what Envoy would say. */
   readonly message: string;
-  /** Made by the transcoder, so only REST callers see it. */
-  readonly isOfTranscoder?: boolean;
+  /** Only REST callers see it. */
+  readonly isOfRest?: boolean;
   /** Tells what Envoy would say beside the message. */
   readonly tellsCause?: boolean;
   /** After how many seconds another attempt makes sense. */
   readonly retryDelaySeconds?: number;
 }
 
-/** Which of Envoy's own answers is meant: by HTTP status, or by Envoy's response code details. */
+/** Which of Envoy's own answers is meant: by HTTP status, by Envoy's response code details, or by the route. */
 export type Condition =
   | { readonly status: number }
   | { readonly statusFrom: number }
   | { readonly details: string }
-  | { readonly detailsPrefix: string };
+  | { readonly detailsPrefix: string }
+  | { readonly route: string };
 
 const again = { retryDelaySeconds: 1 };
 
@@ -85,7 +86,7 @@ export const errorReplies: readonly ErrorReply[] = [
     // Of the path or the query: Envoy names the parameter.
     reason: "MALFORMED_REQUEST",
     when: { detailsPrefix: "early_grpc_json_transcode_failure" },
-    isOfTranscoder: true,
+    isOfRest: true,
     code: 3,
     connectCode: "invalid_argument",
     message: "%LOCAL_REPLY_BODY%",
@@ -94,11 +95,19 @@ export const errorReplies: readonly ErrorReply[] = [
     // Envoy's words quote the body over several lines, so they are no message; they do point at the fault.
     reason: "MALFORMED_REQUEST",
     when: { detailsPrefix: "grpc_json_transcode_failure{INVALID_ARGUMENT}" },
-    isOfTranscoder: true,
+    isOfRest: true,
     code: 3,
     connectCode: "invalid_argument",
     message: "the body is not JSON of the form that the method takes",
     tellsCause: true,
+  },
+  {
+    reason: "MALFORMED_REQUEST",
+    when: { route: "rest-query" },
+    isOfRest: true,
+    code: 3,
+    connectCode: "invalid_argument",
+    message: "the query says again what path or body say, or the name of a parameter is escaped",
   },
   {
     reason: "MALFORMED_REQUEST",

@@ -65,7 +65,7 @@ function mappers(callers: readonly (Caller | string)[]): string[] {
     if (typeof caller === "string") return [`# ${caller}`];
     const isEverybody = caller.filter.length === 0;
     return errorReplies.flatMap((reply, index) => {
-      if (reply.isOfTranscoder && !isEverybody) return [];
+      if (reply.isOfRest && !isEverybody) return [];
       const condition = once(`error_${index + 1}`, `{ ${envoyFilter(reply.when)} }`);
       const lines = [`# ${reply.reason}`];
       if (isEverybody) lines.push(`- filter: ${condition}`);
@@ -90,6 +90,7 @@ function envoyFilter(when: Condition): string {
     `extension_filter: { name: cel, typed_config: { "@type": ${typePrefix}envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter, expression: "${expression}" } }`;
   if ("status" in when) return compare("EQ", when.status);
   if ("statusFrom" in when) return compare("GE", when.statusFrom);
+  if ("route" in when) return detailed(`xds.route_name == '${when.route}'`);
   if ("details" in when) return detailed(`response.code_details == '${when.details}'`);
   return detailed(`response.code_details.startsWith('${when.detailsPrefix}')`);
 }

@@ -2,6 +2,7 @@ import { services } from "../stack/stack-config.ts";
 import { clustersSection, keysSection } from "./clusters-section.ts";
 import { errorsSection } from "./errors-section.ts";
 import { readMethods } from "./methods.ts";
+import { queriesSection } from "./queries-section.ts";
 import {
   accessSection,
   ratesSection,
@@ -31,6 +32,7 @@ export function fill(yaml: string, contract: Uint8Array): string {
     ["routes", routesSection(methods)],
     ["clusters", clustersSection(services)],
     ["keys", keysSection(services)],
+    ["queries", queriesSection(methods)],
   ]);
 
   const filled: string[] = [];

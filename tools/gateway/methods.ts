@@ -5,6 +5,8 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 export interface Binding {
   readonly verb: string;
   readonly template: string;
+  /** What the body is: a field of the request, "*" for all that the path leaves, "" for none. */
+  readonly body: string;
 }
 
 /** What the gateway has to know about a method: its place, and its policy from the contract. */
@@ -33,6 +35,7 @@ interface Policy {
 
 interface HttpRule {
   readonly pattern: { readonly case: string | undefined; readonly value?: string | { kind: string; path: string } };
+  readonly body: string;
   readonly additionalBindings: readonly HttpRule[];
 }
 
@@ -95,15 +98,15 @@ function describe(
   };
 }
 
-function bindingsOf(rule: HttpRule): Binding[] {
-  const { case: kind, value } = rule.pattern;
+function bindingsOf({ pattern, body, additionalBindings }: HttpRule): Binding[] {
+  const { case: kind, value } = pattern;
   const own =
     kind === undefined || value === undefined
       ? []
       : [
           typeof value === "string"
-            ? { verb: kind.toUpperCase(), template: value }
-            : { verb: value.kind, template: value.path },
+            ? { verb: kind.toUpperCase(), template: value, body }
+            : { verb: value.kind, template: value.path, body },
         ];
-  return [...own, ...rule.additionalBindings.flatMap(bindingsOf)];
+  return [...own, ...additionalBindings.flatMap(bindingsOf)];
 }
