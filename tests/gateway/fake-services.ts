@@ -4,6 +4,7 @@ import {
   create,
   createFileRegistry,
   type DescMethod,
+  type DescMethodServerStreaming,
   type FileRegistry,
   fromBinary,
   type JsonValue,
@@ -11,10 +12,13 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { ConnectError, type ConnectRouter, type MethodImpl } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
 import {
   type Metadata,
   Server,
   ServerCredentials,
+  type ServerWritableStream,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
@@ -37,6 +41,12 @@ export interface ReceivedCall {
 /** How a method answers. Undefined: never. */
 export type Answer = (call: ReceivedCall) => Fields | Failure | undefined;
 
+/**
+ * How a method that streams answers: with one entry after another. What it throws, a Failure, ends the call. `signal` is
+ * aborted when the caller is gone.
+ */
+export type Stream = (call: ReceivedCall, signal: AbortSignal) => AsyncIterable<Fields>;
+
 /** Fields of an answer. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -54,6 +64,8 @@ export interface FakeServices {
   readonly calls: ReceivedCall[];
   /** Lets a method, by its path, answer something else than an empty message. */
   answer(path: string, answer: Answer): void;
+  /** Lets a method that streams, by its path, answer something else than nothing. */
+  stream(path: string, stream: Stream): void;
   setServing(service: string, serving: boolean): void;
   /** Whether the services know the key set; they do at first. */
   setKeysKnown(known: boolean): void;
@@ -82,13 +94,14 @@ export async function startFakeServices(options: {
   let areKeysKnown = true;
   const keys = () => (areKeysKnown ? options.keys() : undefined);
   const answers = new Map<string, Answer>();
+  const streams = new Map<string, Stream>();
   const running = new Map<string, Running>();
   const upstreams: Record<string, Upstream> = {};
 
   const start = async (service: string, ports: { grpcPort: number; httpPort: number }) => {
-    const { server: grpc, health } = grpcServer(registry, service, { calls, answers });
+    const { server: grpc, health } = grpcServer(registry, service, { calls, answers, streams });
     const grpcPort = await bind(grpc, ports.grpcPort);
-    const http = httpServer({ calls, answers, keys });
+    const http = httpServer({ calls, answers, streams, registry, keys });
     await new Promise<void>((resolve) => http.listen(ports.httpPort, "127.0.0.1", resolve));
     running.set(service, { grpc, http, health });
     upstreams[service] = { host: "127.0.0.1", grpcPort, httpPort: (http.address() as AddressInfo).port };
@@ -106,6 +119,7 @@ export async function startFakeServices(options: {
     upstreams,
     calls,
     answer: (path, answer) => answers.set(path, answer),
+    stream: (path, stream) => streams.set(path, stream),
     setServing: (service, serving) => running.get(service)?.health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
     setKeysKnown: (known) => {
       areKeysKnown = known;
@@ -115,6 +129,7 @@ export async function startFakeServices(options: {
     reset: () => {
       calls.length = 0;
       answers.clear();
+      streams.clear();
     },
     stop: async () => {
       await Promise.all([...running.keys()].map(kill));
@@ -137,7 +152,12 @@ function bind(server: Server, port: number): Promise<number> {
 interface CallRecord {
   readonly calls: ReceivedCall[];
   readonly answers: ReadonlyMap<string, Answer>;
+  readonly streams: ReadonlyMap<string, Stream>;
 }
+
+const noEntries: Stream = async function* () {};
+
+type ServerCall = Pick<ServerWritableStream<JsonValue, Fields>, "metadata" | "getDeadline" | "request">;
 
 function grpcServer(registry: FileRegistry, service: string, record: CallRecord) {
   const server = new Server();
@@ -151,10 +171,7 @@ function grpcServer(registry: FileRegistry, service: string, record: CallRecord)
       for (const method of description.methods) {
         const path = `/${description.typeName}/${method.name}`;
         definition[method.name] = methodDefinition(path, method);
-        implementation[method.name] = (
-          call: { metadata: Metadata; getDeadline(): number | Date; request: JsonValue },
-          callback: (error: Failure | null, value?: Fields) => void,
-        ) => {
+        const receive = (call: ServerCall): ReceivedCall => {
           const received: ReceivedCall = {
             wire: "grpc",
             path,
@@ -163,11 +180,27 @@ function grpcServer(registry: FileRegistry, service: string, record: CallRecord)
             timeoutMs: Number(call.getDeadline()) - Date.now(),
           };
           record.calls.push(received);
+          return received;
+        };
+        const answerOnce = (call: ServerCall, callback: (error: Failure | null, value?: Fields) => void) => {
+          const received = receive(call);
           const answer = (record.answers.get(path) ?? (() => ({})))(received);
           if (answer === undefined) return;
           if (isFailure(answer)) callback(answer);
           else callback(null, answer);
         };
+        const answerEach = async (call: ServerWritableStream<JsonValue, Fields>) => {
+          const gone = new AbortController();
+          call.on("cancelled", () => gone.abort());
+          try {
+            const stream = record.streams.get(path) ?? noEntries;
+            for await (const entry of stream(receive(call), gone.signal)) call.write(entry);
+            call.end();
+          } catch (error) {
+            call.emit("error", error);
+          }
+        };
+        implementation[method.name] = method.methodKind === "server_streaming" ? answerEach : answerOnce;
       }
       server.addService(definition as ServiceDefinition, implementation);
     }
@@ -179,7 +212,7 @@ function methodDefinition(path: string, method: DescMethod): ServiceDefinition[s
   return {
     path,
     requestStream: false,
-    responseStream: false,
+    responseStream: method.methodKind === "server_streaming",
     requestSerialize: () => Buffer.alloc(0),
     requestDeserialize: (bytes: Buffer) => toJson(method.input, fromBinary(method.input, bytes)),
     responseSerialize: (value: Fields) => Buffer.from(toBinary(method.output, create(method.output, value))),
@@ -191,8 +224,9 @@ function isFailure(answer: Fields | Failure): answer is Failure {
   return "code" in answer && "details" in answer;
 }
 
-// Not a Connect server: what matters here is what arrives, and that the answer comes back.
-function httpServer(options: CallRecord & { keys: () => object | undefined }): HttpServer {
+// Not a Connect server, except for streams: what matters here is what arrives, and that the answer comes back.
+function httpServer(options: CallRecord & { registry: FileRegistry; keys: () => object | undefined }): HttpServer {
+  const connect = connectNodeAdapter({ routes: (router) => addStreams(router, options) });
   return createServer((request, response) => {
     const path = request.url ?? "";
     const send = (status: number, body: object, headers: IncomingHttpHeaders = {}) =>
@@ -202,6 +236,7 @@ function httpServer(options: CallRecord & { keys: () => object | undefined }): H
       const keys = options.keys();
       return void (keys === undefined ? send(503, {}) : send(200, keys));
     }
+    if (options.streams.has(path)) return void connect(request, response);
     request.resume().on("end", () => {
       const received: ReceivedCall = { wire: "http", path, headers: request.headers };
       options.calls.push(received);
@@ -209,4 +244,31 @@ function httpServer(options: CallRecord & { keys: () => object | undefined }): H
       if (answer !== undefined) send(isFailure(answer) ? 503 : 200, answer);
     });
   });
+}
+
+function addStreams(
+  router: ConnectRouter,
+  { registry, calls, streams }: CallRecord & { registry: FileRegistry },
+): void {
+  for (const file of registry.files) {
+    for (const service of file.services) {
+      for (const method of service.methods) {
+        if (method.methodKind !== "server_streaming") continue;
+        const path = `/${service.typeName}/${method.name}`;
+        const serve: MethodImpl<DescMethodServerStreaming> = async function* (message, context) {
+          const headers = Object.fromEntries(context.requestHeader);
+          const received: ReceivedCall = { wire: "http", path, headers, request: toJson(method.input, message) };
+          calls.push(received);
+          try {
+            const stream = streams.get(path) ?? noEntries;
+            for await (const entry of stream(received, context.signal)) yield create(method.output, entry);
+          } catch (error) {
+            const { details, code } = error as Failure;
+            throw new ConnectError(details, code);
+          }
+        };
+        router.rpc(method as DescMethodServerStreaming, serve);
+      }
+    }
+  }
 }

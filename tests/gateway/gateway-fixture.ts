@@ -42,12 +42,15 @@ interface HttpOptions {
 /** Origin whose pages may call in these tests. */
 export const allowedOrigin = "https://shop.example";
 
-/** Starts both. */
-export async function startFixture(options: GatewayOptions = {}): Promise<GatewayFixture> {
+/** Starts both. `revise` changes the gateway's configuration further. */
+export async function startFixture(
+  options: GatewayOptions = {},
+  revise?: (yaml: string) => string,
+): Promise<GatewayFixture> {
   const tokens = createTestTokens();
   const services = await startFakeServices({ contract: await readContract(), keys: () => tokens.keySet.current() });
   const settings = { upstreams: services.upstreams, corsOrigins: [allowedOrigin], ...options };
-  const gateway = await startGateway(settings).catch(async (error: unknown) => {
+  const gateway = await startGateway(settings, revise).catch(async (error: unknown) => {
     await services.stop();
     throw error;
   });

@@ -36,14 +36,20 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Starts the real Envoy with the committed configuration, its addresses replaced, and waits until it takes calls. */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+/**
+ * Starts the real Envoy with the committed configuration, its addresses replaced, and waits until it takes calls.
+ * `revise` changes more of it, for what would otherwise take minutes to see.
+ */
+export async function startGateway(
+  options: GatewayOptions,
+  revise: (yaml: string) => string = (yaml) => yaml,
+): Promise<Gateway> {
   const folder = await mkdtemp(join(tmpdir(), "quartet-gateway-"));
   const config = join(folder, "envoy.yaml");
   // Free ports for the listeners are Envoy's to choose. The admin port is not: one of the clusters has to name it.
   const adminPort = await freePort();
   const listen = { listenAddress: "127.0.0.1", listenPort: 0, adminPort, metricsPort: 0 };
-  await writeFile(config, renderGateway({ ...listen, descriptorPath: contractPath, ...options }));
+  await writeFile(config, revise(renderGateway({ ...listen, descriptorPath: contractPath, ...options })));
 
   const parameters = ["-c", config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
   const child = spawn(envoyBinary(), parameters, { stdio: ["ignore", "pipe", "pipe"] });

@@ -127,6 +127,7 @@ describe("the methods of the shop as REST", () => {
       assert.match(await refused("PATCH", `/v1/users/1?${query}`, { email: "a@b.example" }), hidden);
     }
     assert.match(await refused("POST", "/v1/sessions?password=secret", { email: "a@b.example" }), hidden);
+    assert.match(await refused("POST", "/v1/sessions/?password=secret", { email: "a@b.example" }), hidden);
     assert.match(await refused("POST", "/v1/orders/1:cancel?name=orders/2"), hidden);
     assert.deepEqual(await asked("GET", "/v1/orders?user=users/1&pageToken=name%3D"), {
       user: "users/1",

@@ -55,7 +55,7 @@ function escaped(text: string): string {
   return text.replaceAll(".", "\\.");
 }
 
-// A `*` is one segment, without the colon that begins a custom verb.
+// A `*` is one segment, without the colon that begins a custom verb. The transcoder takes a slash at the end, too.
 function templateRegex(template: string): string {
-  return template.replace(/\{[^=}]+=([^}]+)\}/g, "$1").replaceAll("*", "[^/:]+");
+  return `${template.replace(/\{[^=}]+=([^}]+)\}/g, "$1").replaceAll("*", "[^/:]+")}/?`;
 }
