@@ -64,7 +64,7 @@ export interface FakeServices {
   readonly calls: ReceivedCall[];
   /** Lets a method, by its path, answer something else than an empty message. */
   answer(path: string, answer: Answer): void;
-  /** Lets a method that streams, by its path, answer something else than nothing. */
+  /** Lets a method that streams, by its path, answer something else than one empty message. */
   stream(path: string, stream: Stream): void;
   setServing(service: string, serving: boolean): void;
   /** Whether the services know the key set; they do at first. */
@@ -155,7 +155,9 @@ interface CallRecord {
   readonly streams: ReadonlyMap<string, Stream>;
 }
 
-const noEntries: Stream = async function* () {};
+const oneEmptyEntry: Stream = async function* () {
+  yield {};
+};
 
 type ServerCall = Pick<ServerWritableStream<JsonValue, Fields>, "metadata" | "getDeadline" | "request">;
 
@@ -193,7 +195,7 @@ function grpcServer(registry: FileRegistry, service: string, record: CallRecord)
           const gone = new AbortController();
           call.on("cancelled", () => gone.abort());
           try {
-            const stream = record.streams.get(path) ?? noEntries;
+            const stream = record.streams.get(path) ?? oneEmptyEntry;
             for await (const entry of stream(receive(call), gone.signal)) call.write(entry);
             call.end();
           } catch (error) {
@@ -260,7 +262,7 @@ function addStreams(
           const received: ReceivedCall = { wire: "http", path, headers, request: toJson(method.input, message) };
           calls.push(received);
           try {
-            const stream = streams.get(path) ?? noEntries;
+            const stream = streams.get(path) ?? oneEmptyEntry;
             for await (const entry of stream(received, context.signal)) yield create(method.output, entry);
           } catch (error) {
             const { details, code } = error as Failure;
