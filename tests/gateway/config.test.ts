@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { contractPath, envoyBinary, readContract } from "./gateway-process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const configPath = join(root, "envoy", "envoy.yaml");
+const page = readFileSync(join(root, "envoy", "index.html"), "utf8");
 
 // Of the configuration only what is looked at here; the rest is Envoy's own to check.
 interface HttpFilter {
@@ -71,16 +73,19 @@ describe("envoy.yaml", () => {
   });
 
   it("is what the contract says", async () => {
-    assert.equal(fill(committed, contract), committed, "run `node tools/gateway/generate.ts`");
+    assert.equal(fill(committed, contract, page), committed, "run `node tools/gateway/generate.ts`");
     await promisify(execFile)(process.execPath, [join(root, "tools", "gateway", "generate.ts"), "--check"]);
   });
 
   it("drifts when a part is changed by hand, missing, repeated or left open", () => {
     const changed = committed.replace("max_stream_duration: 2s", "max_stream_duration: 9s");
-    assert.notEqual(fill(changed, contract), changed);
-    assert.throws(() => fill(committed.replace("# <contract rates>", ""), contract), /lacks the parts rates/);
-    assert.throws(() => fill(committed.replace("# <contract rates>", "# <contract stats>"), contract), /stats|rates/);
-    assert.throws(() => fill(committed.replaceAll("# </contract>", ""), contract), /not closed/);
+    assert.notEqual(fill(changed, contract, page), changed);
+    assert.throws(() => fill(committed.replace("# <contract rates>", ""), contract, page), /lacks the parts rates/);
+    assert.throws(
+      () => fill(committed.replace("# <contract rates>", "# <contract stats>"), contract, page),
+      /stats|rates/,
+    );
+    assert.throws(() => fill(committed.replaceAll("# </contract>", ""), contract, page), /not closed/);
   });
 
   it("is accepted by Envoy, without a warning about old settings", async () => {

@@ -96,12 +96,13 @@ export async function startFakeServices(options: {
   const answers = new Map<string, Answer>();
   const streams = new Map<string, Stream>();
   const running = new Map<string, Running>();
+  const resting = new Set<string>();
   const upstreams: Record<string, Upstream> = {};
 
   const start = async (service: string, ports: { grpcPort: number; httpPort: number }) => {
     const { server: grpc, health } = grpcServer(registry, service, { calls, answers, streams });
     const grpcPort = await bind(grpc, ports.grpcPort);
-    const http = httpServer({ calls, answers, streams, registry, keys });
+    const http = httpServer({ calls, answers, streams, registry, keys, isServing: () => !resting.has(service) });
     await new Promise<void>((resolve) => http.listen(ports.httpPort, "127.0.0.1", resolve));
     running.set(service, { grpc, http, health });
     upstreams[service] = { host: "127.0.0.1", grpcPort, httpPort: (http.address() as AddressInfo).port };
@@ -120,7 +121,11 @@ export async function startFakeServices(options: {
     calls,
     answer: (path, answer) => answers.set(path, answer),
     stream: (path, stream) => streams.set(path, stream),
-    setServing: (service, serving) => running.get(service)?.health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
+    setServing: (service, serving) => {
+      if (serving) resting.delete(service);
+      else resting.add(service);
+      running.get(service)?.health.setStatus("", serving ? "SERVING" : "NOT_SERVING");
+    },
     setKeysKnown: (known) => {
       areKeysKnown = known;
     },
@@ -227,13 +232,15 @@ function isFailure(answer: Fields | Failure): answer is Failure {
 }
 
 // Not a Connect server, except for streams: what matters here is what arrives, and that the answer comes back.
-function httpServer(options: CallRecord & { registry: FileRegistry; keys: () => object | undefined }): HttpServer {
+function httpServer(
+  options: CallRecord & { registry: FileRegistry; keys: () => object | undefined; isServing: () => boolean },
+): HttpServer {
   const connect = connectNodeAdapter({ routes: (router) => addStreams(router, options) });
   return createServer((request, response) => {
     const path = request.url ?? "";
     const send = (status: number, body: object, headers: IncomingHttpHeaders = {}) =>
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
-    if (path === "/readyz") return void send(200, {});
+    if (path === "/readyz") return void send(options.isServing() ? 200 : 503, { serving: options.isServing() });
     if (path === "/.well-known/jwks.json") {
       const keys = options.keys();
       return void (keys === undefined ? send(503, {}) : send(200, keys));

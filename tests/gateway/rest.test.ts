@@ -86,6 +86,9 @@ describe("REST through the gateway", () => {
       ["POST", "/"],
       ["GET", "/metrics"],
       ["GET", "/readyz"],
+      ["GET", "/readyz/nope-svc"],
+      ["GET", "/readyz/order-svc/metrics"],
+      ["GET", "/index.html"],
       ["GET", "/.well-known/jwks.json"],
     ];
     for (const [method, path] of unknown) {
@@ -149,12 +152,8 @@ describe("REST through the gateway", () => {
     assert.equal((answer.json as { products: unknown[] }).products.length, 100);
   });
 
-  it("tells everybody that it is up, and people what there is", async () => {
+  it("tells everybody that it is up", async () => {
     assert.equal((await fixture.http("GET", "/healthz")).status, 200);
-    const page = await fixture.http("GET", "/");
-    assert.equal(page.status, 200);
-    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
-    assert.match(page.text, /href="\/v1\/products"/);
   });
 
   it("survives Connect's content types where it answers by itself", async () => {

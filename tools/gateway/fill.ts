@@ -1,11 +1,13 @@
 import { services } from "../stack/stack-config.ts";
 import { clustersSection, keysSection } from "./clusters-section.ts";
 import { errorsSection } from "./errors-section.ts";
+import { homeSection } from "./home-section.ts";
 import { readMethods } from "./methods.ts";
 import { queriesSection } from "./queries-section.ts";
 import {
   accessSection,
   ratesSection,
+  readinessSection,
   routesSection,
   type Section,
   servicesSection,
@@ -18,9 +20,9 @@ const endPattern = /^ *# <\/contract>/;
 
 /**
  * Returns the gateway's configuration with every part between `# <contract name>` and `# </contract>` as the contract
- * says. Throws when a part is missing, unknown or not closed.
+ * and the page for people say. Throws when a part is missing, unknown or not closed.
  */
-export function fill(yaml: string, contract: Uint8Array): string {
+export function fill(yaml: string, contract: Uint8Array, page: string): string {
   const methods = readMethods(contract);
   const sections = new Map<string, Section>([
     ["errors", errorsSection(contract)],
@@ -29,6 +31,8 @@ export function fill(yaml: string, contract: Uint8Array): string {
     ["access", accessSection(methods)],
     ["rates", ratesSection(methods)],
     ["stats", statsSection(methods)],
+    ["home", homeSection(page)],
+    ["readiness", readinessSection(methods)],
     ["routes", routesSection(methods)],
     ["clusters", clustersSection(services)],
     ["keys", keysSection(services)],
@@ -43,7 +47,7 @@ export function fill(yaml: string, contract: Uint8Array): string {
       const section = sections.get(name);
       if (open !== undefined) throw new Error(`the part ${open} of envoy.yaml is not closed`);
       if (section === undefined) throw new Error(`envoy.yaml has an unknown or repeated part ${name}`);
-      filled.push(line, ...section.map((text) => `${indent}${text}`));
+      filled.push(line, ...section.map((text) => (text === "" ? "" : `${indent}${text}`)));
       sections.delete(name);
       open = name;
     } else if (endPattern.test(line)) {

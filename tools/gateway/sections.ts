@@ -39,7 +39,7 @@ function policy(name: string, methods: readonly Method[], accesses: readonly str
   ];
 }
 
-/** Which methods count in which rate class. A path may carry the query of a Connect GET. */
+/** Which methods count in which rate class; readiness is a read. A path may carry the query of a Connect GET. */
 export function ratesSection(methods: readonly Method[]): Section {
   const lines = ["rate_limits:"];
   for (const rateClass of ["read", "write", "credential"] as const) {
@@ -49,6 +49,7 @@ export function ratesSection(methods: readonly Method[]): Section {
       const names = members.filter((method) => method.service === service).map(({ name }) => name);
       return `${service.replaceAll(".", "\\.")}/(${names.join("|")})`;
     });
+    if (rateClass === "read") alternatives.push(`readyz/(${upstreamsOf(methods).join("|")})`);
     lines.push(
       "  - actions:",
       "      - header_value_match:",
@@ -91,6 +92,22 @@ export function routesSection(methods: readonly Method[]): Section {
     `    cluster: ${method.upstream}-http`,
     ...limits(method, { grpc: false }),
   ]);
+}
+
+/** Whether a service is ready, for everybody: one route to that page of each, and to nothing else of its HTTP port. */
+export function readinessSection(methods: readonly Method[]): Section {
+  return upstreamsOf(methods).flatMap((upstream) => [
+    "- name: readiness",
+    `  match: { path: ${readinessPath}/${upstream}, headers: [{ name: ":method", string_match: { exact: GET } }] }`,
+    "  typed_per_filter_config: { envoy.filters.http.jwt_authn: *off, envoy.filters.http.rbac: *off }",
+    `  route: { cluster: ${upstream}-http, prefix_rewrite: ${readinessPath}, timeout: 2s }`,
+  ]);
+}
+
+const readinessPath = "/readyz";
+
+function upstreamsOf(methods: readonly Method[]): string[] {
+  return [...new Set(methods.map(({ upstream }) => upstream))];
 }
 
 function limits(method: Method, { grpc }: { grpc: boolean }): string[] {
