@@ -101,7 +101,7 @@ describe("the released contract", function () {
     });
 
     it("a shorter deadline", async () => {
-      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 200");
+      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 200", { after: "rpc GetUser(" });
       await breaks(/UserService\.GetUser was released with a deadline of 2000 ms/);
     });
 
@@ -111,8 +111,7 @@ describe("the released contract", function () {
     });
 
     it("a message that is no event any more", async () => {
-      await copy.edit(userEvents, "  option (shop.options.v1.event) = {};\n", "");
-      await copy.edit(userEvents, 'import "shop/options/v1/options.proto";\n', "");
+      await copy.edit(userEvents, "  option (shop.options.v1.event) = {};\n", "", { after: "message UserCreated {" });
       await breaks(/shop\.user\.v1\.UserCreated was released as an event/);
     });
 
@@ -156,7 +155,7 @@ describe("the released contract", function () {
     });
 
     it("one more consumer and one more event", async () => {
-      await copy.edit(userEvents, "= {};", '= {consumers: ["order-svc"]};');
+      await copy.edit(userEvents, "= {};", '= {consumers: ["order-svc"]};', { after: "message UserCreated {" });
       await copy.edit(
         userEvents,
         "// An account was created.",
@@ -166,7 +165,7 @@ describe("the released contract", function () {
     });
 
     it("a longer deadline", async () => {
-      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 3000");
+      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 3000", { after: "rpc GetUser(" });
       await passes();
     });
 

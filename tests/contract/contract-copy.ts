@@ -10,8 +10,11 @@ const repository = fileURLToPath(new URL("../../", import.meta.url));
 export interface ContractCopy {
   readonly root: string;
   read(path: string): Promise<string>;
-  /** Replaces one text of a file, which must be there exactly once unless `every` is set. */
-  edit(path: string, from: string, to: string, options?: { every?: boolean }): Promise<void>;
+  /**
+   * Replaces one text of a file, which must be there exactly once, unless `every` is set, or `after` names a place that is
+   * there once: then the first such text behind it is replaced.
+   */
+  edit(path: string, from: string, to: string, options?: { every?: boolean; after?: string }): Promise<void>;
   /** Writes a whole file, new ones included. */
   write(path: string, text: string): Promise<void>;
   /** Takes all edits back. */
@@ -34,8 +37,15 @@ export async function copyContract(): Promise<ContractCopy> {
     root,
     write,
     read: (path) => readFile(join(root, path), "utf8"),
-    async edit(path, from, to, { every = false } = {}) {
-      const parts = (await readFile(join(root, path), "utf8")).split(from);
+    async edit(path, from, to, { every = false, after } = {}) {
+      const text = await readFile(join(root, path), "utf8");
+      if (after !== undefined) {
+        const [before, behind, more] = text.split(after);
+        assert.ok(behind?.includes(from) && more === undefined, `${path} has not once: ${after}, and then: ${from}`);
+        await write(path, `${before}${after}${behind.replace(from, () => to)}`);
+        return;
+      }
+      const parts = text.split(from);
       assert.ok(every ? parts.length > 1 : parts.length === 2, `${path} has ${parts.length - 1} times: ${from}`);
       await write(path, parts.join(to));
     },

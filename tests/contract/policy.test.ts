@@ -12,6 +12,8 @@ const orderService = "proto/shop/order/v1/order_service.proto";
 const productService = "proto/shop/product/v1/product_service.proto";
 const userService = "proto/shop/user/v1/user_service.proto";
 
+const inGetUser = { after: "rpc GetUser(" };
+
 describe("the policy rules of the contract", function () {
   this.timeout(60_000);
   let copy: ContractCopy;
@@ -43,27 +45,27 @@ describe("the policy rules of the contract", function () {
   });
 
   it("find a policy without access", async () => {
-    await copy.edit(userService, "      access: ACCESS_OWNER\n", "");
+    await copy.edit(userService, "      access: ACCESS_OWNER\n", "", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser has no access in its policy$/);
   });
 
   it("find a policy without a rate class", async () => {
-    await copy.edit(userService, "      rate_class: RATE_CLASS_READ\n", "");
+    await copy.edit(userService, "      rate_class: RATE_CLASS_READ\n", "", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser has no rate_class in its policy$/);
   });
 
   it("find a policy without a deadline", async () => {
-    await copy.edit(userService, "      deadline_ms: 2000\n", "");
+    await copy.edit(userService, "      deadline_ms: 2000\n", "", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser needs a deadline_ms above 0/);
   });
 
   it("find an internal method", async () => {
-    await copy.edit(userService, "ACCESS_OWNER", "ACCESS_INTERNAL");
+    await copy.edit(userService, "ACCESS_OWNER", "ACCESS_INTERNAL", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser has ACCESS_INTERNAL/);
   });
 
   it("find a read that does not say so to its clients", async () => {
-    await copy.edit(userService, "    option idempotency_level = NO_SIDE_EFFECTS;\n", "");
+    await copy.edit(userService, "    option idempotency_level = NO_SIDE_EFFECTS;\n", "", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser has IDEMPOTENCY_NO_SIDE_EFFECTS and idempotency_level/);
     await finds(/^shop\.user\.v1\.UserService\.GetUser is bound to GET, but may have side effects/);
   });
