@@ -3,8 +3,10 @@ import { openServiceCore } from "@quartet/chassis/service-core";
 import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { createAdjustStock } from "./app/adjust-stock.ts";
+import { createArchiveProduct } from "./app/archive-product.ts";
 import { createCreateProduct } from "./app/create-product.ts";
 import { createMoveStock } from "./app/move-stock.ts";
+import { createUpdateProduct } from "./app/update-product.ts";
 import type { ProductConfig } from "./config.ts";
 import { createHandlers } from "./events/consume.ts";
 import { createToOutgoing } from "./events/publish.ts";
@@ -23,6 +25,8 @@ export async function createService(config: ProductConfig, overrides: ServiceOve
     queries: createProductQueries({ database }),
     createProduct: createCreateProduct({ products, now, newId }),
     adjustStock: createAdjustStock({ products, now }),
+    updateProduct: createUpdateProduct({ products, now }),
+    archiveProduct: createArchiveProduct({ products, now }),
     pageTokens,
   });
 

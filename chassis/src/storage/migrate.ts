@@ -11,6 +11,8 @@ export interface MigrationSource {
   /** Name in the journal, as in "chassis" or the name of the service. */
   readonly name: string;
   readonly folder: string | URL;
+  /** Functions of one text that the migrations may call, by their names in SQL. */
+  readonly functions?: Readonly<Record<string, (text: string) => string>>;
 }
 
 /** What may be set on {@link migrate}. */
@@ -59,6 +61,11 @@ export async function migrate(
   const { sqlite } = database;
   const now = options.now ?? Date.now;
   const migrations = sources.map((source) => ({ source: source.name, files: readMigrations(source) }));
+  for (const source of sources) {
+    for (const [name, call] of Object.entries(source.functions ?? {})) {
+      sqlite.function(name, { deterministic: true, directOnly: true }, (text) => call(String(text)));
+    }
+  }
   const endTime = performance.now() + (options.lockWaitMaxMs ?? lockWaitMaxMs);
   for (;;) {
     // Inside a transaction this pragma does nothing.

@@ -1,7 +1,7 @@
-import { DomainError } from "@quartet/chassis/domain-error";
 import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import { adjustStock, type Product } from "../domain/product.ts";
 import type { ProductStore } from "./ports.ts";
+import { productNotFound } from "./product-not-found.ts";
 
 export type AdjustStock = (
   input: { readonly productId: string; readonly quantityDelta: number; readonly reason: string },
@@ -20,10 +20,4 @@ export function createAdjustStock(deps: { products: Pick<ProductStore, "adjust">
       return adjustStock(product, quantityDelta, now);
     });
   };
-}
-
-/** The error for a product that does not exist. */
-export function productNotFound(productId: string): DomainError {
-  const name = `products/${productId}`;
-  return new DomainError("not_found", "PRODUCT_NOT_FOUND", `${name} does not exist`, { metadata: { product: name } });
 }

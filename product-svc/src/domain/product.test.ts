@@ -40,4 +40,18 @@ describe("adjustStock", () => {
       (error) => error instanceof DomainError && error.reason === "STOCK_LIMIT_EXCEEDED",
     );
   });
+
+  it("takes away what an archived product has left, and adds nothing to it", () => {
+    const archived = aProduct({ state: "ARCHIVED", available: 3 });
+    const { next, events } = adjustStock(archived, -3, 5);
+    assert.deepEqual(next, { ...archived, available: 0, version: 2, updateTime: 5 });
+    assert.deepEqual(events, [{ kind: "updated", product: next }]);
+    assert.throws(
+      () => adjustStock(archived, 1, 5),
+      (error) =>
+        error instanceof DomainError &&
+        error.reason === "PRODUCT_ARCHIVED" &&
+        error.metadata.product === "products/cup",
+    );
+  });
 });

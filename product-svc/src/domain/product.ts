@@ -27,11 +27,11 @@ export interface Product {
 
 /** A fact about a product, to be published. */
 export interface ProductEvent {
-  readonly kind: "created" | "updated";
+  readonly kind: "created" | "updated" | "archived";
   readonly product: Product;
 }
 
-/** What a decision about a product comes to. */
+/** What a decision about a product comes to. One that changes nothing has no events. */
 export interface ProductDecision {
   readonly next: Product;
   readonly events: readonly ProductEvent[];
@@ -67,10 +67,12 @@ export function createProduct(input: NewProduct, id: string, now: number): Produ
 }
 
 /**
- * Adds pieces to what is available, or with a negative delta takes some away. What is held or sold is never touched.
- * Throws `failed_precondition` INSUFFICIENT_STOCK or STOCK_LIMIT_EXCEEDED.
+ * Adds pieces to what is available, or with a negative delta takes some away. What is held or sold is never touched. What
+ * an archived product has left can be taken away, as when it is thrown out; nothing is added to it.
+ * Throws `failed_precondition` INSUFFICIENT_STOCK, STOCK_LIMIT_EXCEEDED or PRODUCT_ARCHIVED.
  */
 export function adjustStock(product: Product, quantityDelta: number, now: number): ProductDecision {
+  if (product.state === "ARCHIVED" && quantityDelta > 0) throw productArchived(product.id);
   const available = product.available + quantityDelta;
   if (available < 0) {
     throw new DomainError(
@@ -90,4 +92,12 @@ export function adjustStock(product: Product, quantityDelta: number, now: number
   }
   const next = { ...product, available, version: product.version + 1, updateTime: now };
   return { next, events: [{ kind: "updated", product: next }] };
+}
+
+/** The error for a change that an archived product does not take. */
+export function productArchived(productId: string): DomainError {
+  const name = `products/${productId}`;
+  return new DomainError("failed_precondition", "PRODUCT_ARCHIVED", `${name} is archived`, {
+    metadata: { product: name },
+  });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type DescMessage, fromBinary, toJson } from "@bufbuild/protobuf";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   ProductUpdatedSchema,
   StockRejectedSchema,
@@ -49,8 +50,14 @@ const cases: Record<
     message: { product: productMessage },
   },
   updated: {
-    event: { kind: "updated", product: { ...product, state: "ARCHIVED" } },
+    event: { kind: "updated", product },
     schema: ProductUpdatedSchema,
+    aggregate: "products/cup",
+    message: { product: productMessage },
+  },
+  archived: {
+    event: { kind: "archived", product: { ...product, state: "ARCHIVED" } },
+    schema: ProductArchivedSchema,
     aggregate: "products/cup",
     message: { product: { ...productMessage, state: "STATE_ARCHIVED" } },
   },

@@ -3,6 +3,7 @@ import { createEventEncoder } from "@quartet/chassis/events/outgoing-event";
 import { toName } from "@quartet/chassis/resource-name";
 import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   ProductUpdatedSchema,
   StockRejected_Reason,
@@ -21,6 +22,12 @@ const reasons: Readonly<Record<Shortage["reason"], StockRejected_Reason>> = {
   PRODUCT_NOT_FOUND: StockRejected_Reason.PRODUCT_NOT_FOUND,
 };
 
+const productSchemas = {
+  created: ProductCreatedSchema,
+  updated: ProductUpdatedSchema,
+  archived: ProductArchivedSchema,
+};
+
 /**
  * Creates the encoder of this service's events. The stock of an order is an aggregate of its own, `reservations/{order}`:
  * its events reach everyone in order.
@@ -30,10 +37,10 @@ export function createToOutgoing(deps: { newId: () => string }): (event: Product
   return (event) => {
     switch (event.kind) {
       case "created":
-      case "updated": {
-        const schema = event.kind === "created" ? ProductCreatedSchema : ProductUpdatedSchema;
+      case "updated":
+      case "archived": {
         const product = toProductMessage(event.product);
-        return encode(schema, product.name, event.product.version, { product });
+        return encode(productSchemas[event.kind], product.name, event.product.version, { product });
       }
       case "reserved":
         return encode(StockReservedSchema, aggregateOf(event), event.version, {

@@ -2,13 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
 import { toEtag } from "@quartet/chassis/rpc/etag";
-import { MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
+import { type Money as MoneyMessage, MoneySchema } from "@quartet/proto/shop/money/v1/money_pb";
 import {
   Product_State,
   type Product as ProductMessage,
   ProductSchema,
 } from "@quartet/proto/shop/product/v1/product_pb";
-import type { Product, ProductState } from "../domain/product.ts";
+import type { Money, Product, ProductState } from "../domain/product.ts";
 
 const states: Readonly<Record<ProductState, Product_State>> = {
   ACTIVE: Product_State.ACTIVE,
@@ -30,4 +30,9 @@ export function toProductMessage(product: Product): ProductMessage {
     updateTime: timestampFromMs(product.updateTime),
     etag: toEtag(product.version),
   });
+}
+
+/** Returns the amount in a message; nothing in no currency when it is missing. */
+export function fromMoneyMessage(message: MoneyMessage | undefined): Money {
+  return { currency: message?.currency ?? "", minorUnits: Number(message?.minorUnits ?? 0) };
 }

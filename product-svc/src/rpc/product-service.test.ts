@@ -13,7 +13,9 @@ import { Product_State } from "@quartet/proto/shop/product/v1/product_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createAdjustStock } from "../app/adjust-stock.ts";
+import { createArchiveProduct } from "../app/archive-product.ts";
 import { createCreateProduct } from "../app/create-product.ts";
+import { createUpdateProduct } from "../app/update-product.ts";
 import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { createProductQueries } from "../storage/product-queries.ts";
@@ -35,6 +37,8 @@ describe("ProductService", () => {
       queries: createProductQueries({ database }),
       createProduct: createCreateProduct({ products, now, newId }),
       adjustStock: createAdjustStock({ products, now }),
+      updateProduct: createUpdateProduct({ products, now }),
+      archiveProduct: createArchiveProduct({ products, now }),
       pageTokens: createPageTokens({ key: new Uint8Array(32) }),
     });
     const verifier = createTokenVerifier({ keys: tokens.keySet, issuer: "quartet", audience: "quartet", now });

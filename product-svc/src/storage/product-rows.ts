@@ -2,6 +2,7 @@ import type { Database } from "@quartet/chassis/storage/database";
 import { eq, type InferSelectModel, inArray, sql } from "@quartet/chassis/storage/drizzle";
 import type { Product } from "../domain/product.ts";
 import type { Products, Reservation } from "../domain/reservation.ts";
+import { nameSortKey } from "./name-sort-key.ts";
 import { products, reservationLines, reservations } from "./schema.ts";
 
 type ProductRow = InferSelectModel<typeof products>;
@@ -51,12 +52,13 @@ export function createProductRows(database: Database) {
 
 /** Returns the product in a row. */
 export function toProduct(row: ProductRow): Product {
-  const { currency, priceMinor, ...product } = row;
+  const { seq: _, nameSortKey: __, currency, priceMinor, ...product } = row;
   return { ...product, price: { currency, minorUnits: priceMinor } };
 }
 
-/** Returns the row of a product. */
-export function toRow(product: Product): ProductRow {
+/** Returns the row of a product; its number is given by the database. */
+export function toRow(product: Product): Omit<ProductRow, "seq"> {
   const { price, ...row } = product;
-  return { ...row, currency: price.currency, priceMinor: price.minorUnits };
+  const { currency, minorUnits: priceMinor } = price;
+  return { ...row, nameSortKey: nameSortKey(product.displayName), currency, priceMinor };
 }

@@ -30,6 +30,11 @@ export function createProductStore(options: {
     orm.update(products).set(changes).where(eq(products.id, id)).run();
   };
 
+  // Nothing else of a product moves with an order, and no index has to be touched for it.
+  const saveStock = ({ id, available, held, sold }: Product) => {
+    orm.update(products).set({ available, held, sold }).where(eq(products.id, id)).run();
+  };
+
   const recordAdjustment = (productId: string, quantityDelta: number, reason: string) => {
     orm.insert(stockAdjustments).values({ productId, quantityDelta, reason, createTime: now() }).run();
   };
@@ -76,13 +81,20 @@ export function createProductStore(options: {
         requireProduct,
       ),
 
+    update: (productId, decide) =>
+      unitOfWork.commit(() => {
+        const { next, events } = decide(load.product(productId));
+        if (events.length > 0) saveProduct(next);
+        return { value: next, events: events.map(toOutgoing) };
+      }),
+
     async moveStock(orderId, productIds, message, decide) {
       await unitOfWork.commitMessage(message, () => {
         const reservation = load.reservation(orderId);
         const held = reservation?.lines.map((line) => line.productId) ?? [];
         const decision = decide(reservation, load.products([...new Set([...productIds, ...held])].sort()));
         if (decision === undefined) return { value: undefined };
-        decision.products.forEach(saveProduct);
+        decision.products.forEach(saveStock);
         saveReservation(decision.next);
         return { value: undefined, events: decision.events.map(toOutgoing) };
       });

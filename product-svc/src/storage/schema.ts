@@ -1,11 +1,18 @@
 import { index, integer, primaryKey, sql, sqliteTable, text } from "@quartet/chassis/storage/drizzle";
 
-/** Products with their stock. `available + held + sold` is the sum of the product's adjustments. */
+const active = sql`state = 'ACTIVE'`;
+
+/**
+ * Products with their stock. `available + held + sold` is the sum of the product's adjustments. The words of the active ones
+ * are in `product_search`, by `seq`: a table of FTS5 that triggers keep, which the migrations alone know.
+ */
 export const products = sqliteTable(
   "products",
   {
-    id: text("id").primaryKey().notNull(),
+    seq: integer("seq").primaryKey(),
+    id: text("id").notNull().unique(),
     displayName: text("display_name").notNull(),
+    nameSortKey: text("name_sort_key").notNull().default(""),
     description: text("description").notNull(),
     category: text("category").notNull(),
     currency: text("currency").notNull(),
@@ -19,8 +26,16 @@ export const products = sqliteTable(
     updateTime: integer("update_time").notNull(),
   },
   (table) => [
-    index("products_active").on(table.id).where(sql`state = 'ACTIVE'`),
-    index("products_active_by_category").on(table.category, table.id).where(sql`state = 'ACTIVE'`),
+    index("products_by_time").on(table.createTime, table.id, table.currency, table.priceMinor).where(active),
+    index("products_by_name").on(table.nameSortKey, table.id, table.currency, table.priceMinor).where(active),
+    index("products_by_price").on(table.currency, table.priceMinor, table.id).where(active),
+    index("products_by_category_time")
+      .on(table.category, table.createTime, table.id, table.currency, table.priceMinor)
+      .where(active),
+    index("products_by_category_name")
+      .on(table.category, table.nameSortKey, table.id, table.currency, table.priceMinor)
+      .where(active),
+    index("products_by_category_price").on(table.category, table.currency, table.priceMinor, table.id).where(active),
   ],
 );
 
