@@ -13,6 +13,7 @@ import {
   OrderPlacedSchema,
 } from "@quartet/proto/shop/order/v1/order_events_pb";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   ProductUpdatedSchema,
   StockRejected_Reason,
@@ -21,6 +22,7 @@ import {
   StockReservedSchema,
   StockSoldSchema,
 } from "@quartet/proto/shop/product/v1/product_events_pb";
+import { Product_State } from "@quartet/proto/shop/product/v1/product_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { readProductConfig } from "./config.ts";
@@ -100,6 +102,65 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       const [updated] = neighbour.heardOf(ProductUpdatedSchema);
       assert.deepEqual([created?.product?.name, created?.product?.version], [name, 1n]);
       assert.deepEqual([updated?.product?.availableQuantity, updated?.product?.version], [6, 2n]);
+    });
+
+    it("tells of what is updated and archived, in the order of the versions", async () => {
+      const name = await createCup();
+      const { etag } = await service.client.updateProduct({ product: { name, displayName: "Mug" } }, { headers });
+      await service.client.updateProduct({ product: { name, displayName: "Mug" } }, { headers });
+      await service.client.archiveProduct({ name, etag }, { headers });
+      await service.client.archiveProduct({ name, etag }, { headers });
+      await heard("the end is told", () => neighbour.heardOf(ProductArchivedSchema).length > 0);
+      // Said last: once it is heard, all that was said before has been.
+      await createCup();
+      await heard("the next one is told", () => neighbour.heardOf(ProductCreatedSchema).length === 2);
+      const told = [...neighbour.heardOf(ProductUpdatedSchema), ...neighbour.heardOf(ProductArchivedSchema)];
+      assert.deepEqual(
+        told.map(({ product }) => [product?.displayName, product?.state, product?.version]),
+        [
+          ["Mug", Product_State.ACTIVE, 2n],
+          ["Mug", Product_State.ARCHIVED, 3n],
+        ],
+      );
+    });
+
+    it("rejects orders of an archived product, and sells and takes back what was held before", async () => {
+      const cup = await createCup();
+      await place("orders/o1", cup, 3);
+      await heard("the stock is held", () => neighbour.heardOf(StockReservedSchema).length === 1);
+      await service.client.archiveProduct({ name: cup }, { headers });
+      await place("orders/o2", cup, 1);
+      await heard("the late order is rejected", () => neighbour.heardOf(StockRejectedSchema).length === 1);
+      assert.deepEqual(
+        neighbour.heardOf(StockRejectedSchema)[0]?.shortages.map(({ product, reason }) => [product, reason]),
+        [[cup, StockRejected_Reason.PRODUCT_ARCHIVED]],
+      );
+      await neighbour.say(OrderConfirmedSchema, { order: "orders/o1" });
+      await heard("the stock is sold", () => neighbour.heardOf(StockSoldSchema).length === 1);
+      await neighbour.say(OrderCancelledSchema, { order: "orders/o1" });
+      await heard("the stock is back", () => neighbour.heardOf(StockReleasedSchema).length === 1);
+      assert.equal(await available(cup), 10);
+    });
+
+    it("refuses numbers that are none or do not fit, on the wire that could carry them", async () => {
+      const name = await createCup();
+      const refused = async (method: string, body: object) => {
+        const response = await service.post(method, body, headers);
+        assert.equal(response.status, 400, `${method} ${JSON.stringify(body)}`);
+      };
+      for (const quantityDelta of [3_000_000_000, -3_000_000_000, 1.5, "many", null]) {
+        await refused("AdjustStock", { name, quantityDelta });
+      }
+      for (const minorUnits of ["9223372036854775808", "12.99", 12.99, "1e400", "", true]) {
+        await refused("CreateProduct", { ...aCup(), price: { currency: "EUR", minorUnits } });
+        await refused("UpdateProduct", { product: { name, price: { currency: "EUR", minorUnits } } });
+      }
+      for (const updateMask of ["price.currency", "version", "display_name", "*,", 5]) {
+        await refused("UpdateProduct", { product: { name, displayName: "Mug" }, updateMask });
+      }
+      for (const pageSize of [-1, 2_147_483_648, 0.5, "all"]) await refused("ListProducts", { pageSize });
+      const product = await service.client.getProduct({ name });
+      assert.deepEqual([product.availableQuantity, product.version], [10, 1n]);
     });
 
     it("holds, sells and takes back the stock of an order, each once however often it is told", async () => {

@@ -154,6 +154,14 @@ describe("migrate", () => {
     assert.deepEqual(found, [2]);
   });
 
+  it("lets a migration call the functions that come with it", async () => {
+    write("0001_things.sql", "CREATE TABLE things (name TEXT) STRICT; INSERT INTO things VALUES (shout('lamp'))");
+    const source = { name: "things", folder: join(folder, "migrations") };
+    await assert.rejects(migrate(database, [source]), /no such function: shout/);
+    await migrate(database, [{ ...source, functions: { shout: (text) => `${text.toUpperCase()}!` } }]);
+    assert.equal(database.sqlite.prepare("SELECT name FROM things").pluck().get(), "LAMP!");
+  });
+
   it("waits for another process that writes, for a bounded time, before it looks at anything", async () => {
     write("0001_things.sql", "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT");
     await run();

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import type { ProductStore } from "../app/ports.ts";
 import { adjustStock } from "../domain/product.ts";
 import { holdStock, releaseStock, sellStock } from "../domain/reservation.ts";
+import { updateProduct } from "../domain/update-product.ts";
 import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { aMessage, aProduct } from "../testing/builders.ts";
@@ -55,6 +56,45 @@ describe("the product store", () => {
 
   it("has the tables that the schema describes", () => {
     assertSchemaMatches(database, schema);
+  });
+
+  it("has the search table, and the triggers that keep it", () => {
+    const made = database.sqlite.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name LIKE 'product_search%'");
+    const found = made.all() as { type: string; name: string; sql: string }[];
+    assert.deepEqual(
+      found.filter(({ type }) => type === "trigger").map(({ name }) => name),
+      ["product_search_insert", "product_search_update", "product_search_delete"],
+    );
+    const table = found.find(({ name }) => name === "product_search")?.sql ?? "";
+    assert.match(table, /USING fts5 \(\s*display_name,\s*description,\s*category,/);
+    assert.match(table, /unicode61 remove_diacritics 2/);
+  });
+
+  it("moves stock without touching what is said, nor any index or trigger", async () => {
+    await create();
+    const changed = aProduct({ available: 4, held: 6, displayName: "Never", version: 9, state: "ARCHIVED" });
+    await store.moveStock("o1", ["cup"], aMessage("m1"), () => ({
+      next: { orderId: "o1", state: "HELD", lines: order.lines, version: 1 },
+      products: [changed],
+      events: [],
+    }));
+    assert.deepEqual(rows.product("cup"), aProduct({ available: 4, held: 6 }));
+  });
+
+  it("updates by what is decided, with its event, and writes nothing for a decision that changes nothing", async () => {
+    await create();
+    const updated = await store.update("cup", (product) =>
+      updateProduct(product ?? assert.fail(), { displayName: "Mug", price: { currency: "USD", minorUnits: 5 } }, 1, 9),
+    );
+    assert.deepEqual(rows.product("cup"), updated);
+    const changes = database.sqlite.prepare("SELECT total_changes()").pluck();
+    const before = changes.get();
+    assert.deepEqual(
+      await store.update("cup", (product) => updateProduct(product ?? assert.fail(), {}, 2, 10)),
+      updated,
+    );
+    assert.equal(changes.get(), before);
+    assert.deepEqual(published(), ["ProductCreated", "ProductUpdated"]);
   });
 
   it("saves a product, its first stock and its event together", async () => {
