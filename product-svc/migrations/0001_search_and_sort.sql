@@ -1,11 +1,11 @@
--- Products get an integer key of their own: the rowids that SQLite gives to a table without one may change in a VACUUM, and
--- the search refers to them. Products are numbered in the order of their creation.
+-- Products get an integer key of their own: the rowids that SQLite gives to a table without one may change in a VACUUM,
+-- and the search refers to them. Products are numbered in the order of their creation.
 CREATE TABLE new_products (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   display_name TEXT NOT NULL,
-  -- What names are sorted by, made of display_name by the code. The default is for processes of the version before, which
-  -- may still run: what they create comes first until it is changed.
+  -- What names are sorted by, made of display_name by the code. The default is for processes of the version before,
+  -- which may still run: what they create comes first until it is changed.
   name_sort_key TEXT NOT NULL DEFAULT '',
   description TEXT NOT NULL,
   category TEXT NOT NULL,
@@ -30,8 +30,8 @@ ORDER BY create_time, id;
 DROP TABLE products;
 ALTER TABLE new_products RENAME TO products;
 
--- One index for each order, in all categories and in one. Lists run over active products only. The last two columns of the
--- first four let a list skip what costs too little or too much without reading the product.
+-- One index for each order, in all categories and in one. Lists run over active products only. Those by time and by name
+-- end with the price, so that a list skips what costs too little or too much without reading the product.
 CREATE INDEX products_by_time ON products (create_time, id, currency, price_minor) WHERE state = 'ACTIVE';
 CREATE INDEX products_by_name ON products (name_sort_key, id, currency, price_minor) WHERE state = 'ACTIVE';
 CREATE INDEX products_by_price ON products (currency, price_minor, id) WHERE state = 'ACTIVE';

@@ -10,8 +10,8 @@ export type UpdateProduct = (input: {
 }) => Promise<Product>;
 
 /**
- * Creates the command that changes what is said about a product, or its price. It throws `not_found` PRODUCT_NOT_FOUND, and
- * what the domain refuses.
+ * Creates the command that changes what is said about a product, or its price. It throws `not_found` PRODUCT_NOT_FOUND,
+ * and what the domain refuses.
  */
 export function createUpdateProduct(deps: {
   products: Pick<ProductStore, "update">;

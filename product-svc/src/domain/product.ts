@@ -67,9 +67,9 @@ export function createProduct(input: NewProduct, id: string, now: number): Produ
 }
 
 /**
- * Adds pieces to what is available, or with a negative delta takes some away. What is held or sold is never touched. What
- * an archived product has left can be taken away, as when it is thrown out; nothing is added to it.
- * Throws `failed_precondition` INSUFFICIENT_STOCK, STOCK_LIMIT_EXCEEDED or PRODUCT_ARCHIVED.
+ * Adds pieces to what is available, or with a negative delta takes some away. What is held or sold is never touched.
+ * What an archived product has left can be taken away, as when it is thrown out; nothing is added to it. Throws
+ * `failed_precondition` INSUFFICIENT_STOCK, STOCK_LIMIT_EXCEEDED or PRODUCT_ARCHIVED.
  */
 export function adjustStock(product: Product, quantityDelta: number, now: number): ProductDecision {
   if (product.state === "ARCHIVED" && quantityDelta > 0) throw productArchived(product.id);

@@ -6,8 +6,9 @@ export type ProductChanges = Partial<Pick<Product, "displayName" | "description"
 
 /**
  * Changes what is said about a product, or its price, which may get another currency: it is one value. A change that
- * changes nothing leaves the version as it is. Throws `failed_precondition` PRODUCT_ARCHIVED, whatever version is expected,
- * since no later try would succeed; and `aborted` ETAG_MISMATCH when another version is expected than the product has.
+ * changes nothing leaves the version as it is. Throws `failed_precondition` PRODUCT_ARCHIVED, whatever version is
+ * expected, since no later try would succeed; and `aborted` ETAG_MISMATCH when another version is expected than the
+ * product has.
  */
 export function updateProduct(
   product: Product,

@@ -44,7 +44,7 @@ describe("ProductService refuses", () => {
   let client: Client<typeof ProductService>;
   let cup: Product;
 
-  // One for all of them: the first call of a server compiles the rules of the contract, which takes longer than all else.
+  // One for all: the first call of a server compiles the rules of the contract, which takes longer than all else.
   before(async () => {
     served = await serveProducts();
     client = served.client;

@@ -6,8 +6,8 @@ const sorts: readonly ProductOrder["by"][] = ["create_time", "display_name", "pr
 const defaultOrder: ProductOrder = { by: "create_time", descending: true };
 
 /**
- * Returns what a request asks for. Throws `invalid` MIXED_CURRENCIES when the bounds of the price are in two currencies, and
- * INVALID_FIELDS for an order that there is none of.
+ * Returns what a request asks for. Throws `invalid` MIXED_CURRENCIES when the bounds of the price are in two
+ * currencies, and INVALID_FIELDS for an order that there is none of.
  */
 export function toProductQuery(request: ListProductsRequest): ProductQuery {
   const { category, search, minPrice, maxPrice, orderBy } = request;

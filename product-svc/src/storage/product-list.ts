@@ -13,9 +13,9 @@ const sortColumns = {
 } as const satisfies Record<ProductOrder["by"], readonly (keyof typeof products.$inferSelect)[]>;
 
 /**
- * Creates the list of the catalogue. Up to `sortedMax` products that a search finds are read and sorted. Otherwise a page
- * costs, whatever is asked for, one pass over the entries of the words that are searched for, and a walk along the index of
- * its order from where the page before ended.
+ * Creates the list of the catalogue. Up to `sortedMax` products that a search finds are read and sorted. Otherwise a
+ * page costs, whatever is asked for, one pass over the entries of the words that are searched for, and a walk along the
+ * index of its order from where the page before ended.
  */
 export function createProductList(database: Database, sortedMax: number): ProductQueries["list"] {
   const countFound = database.sqlite

@@ -3,8 +3,8 @@ import { index, integer, primaryKey, sql, sqliteTable, text } from "@quartet/cha
 const active = sql`state = 'ACTIVE'`;
 
 /**
- * Products with their stock. `available + held + sold` is the sum of the product's adjustments. The words of the active ones
- * are in `product_search`, by `seq`: a table of FTS5 that triggers keep, which the migrations alone know.
+ * Products with their stock. `available + held + sold` is the sum of the product's adjustments. The words of the active
+ * ones are in `product_search`, by `seq`: a table of FTS5 that triggers keep, which the migrations alone know.
  */
 export const products = sqliteTable(
   "products",

@@ -2,10 +2,10 @@
 const separators = /[\s\p{Cc}]+/u;
 
 /**
- * The expression of SQLite's full-text search (FTS5) for what a user typed: all words must match, and the last may be the
- * beginning of one. Every word is quoted, so that nothing in it is syntax; the index takes it apart as it does the texts,
- * and its parts, as those of "cast-iron", must stand side by side. A word without any letter or digit does not count, and
- * alone it matches nothing. Undefined for a text without words.
+ * The expression of SQLite's full-text search (FTS5) for what a user typed: all words must match, and the last may be
+ * the beginning of one. Every word is quoted, so that nothing in it is syntax; the index takes it apart as it does the
+ * texts, and its parts, as those of "cast-iron", must stand side by side. A word without any letter or digit does not
+ * count, and alone it matches nothing. Undefined for a text without words.
  */
 export function searchExpression(text: string): string | undefined {
   const words = text.split(separators).filter((word) => word !== "");
