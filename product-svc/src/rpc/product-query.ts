@@ -1,4 +1,4 @@
-import { invalidField } from "@quartet/chassis/domain-error";
+import { DomainError, invalidField } from "@quartet/chassis/domain-error";
 import type { ListProductsRequest } from "@quartet/proto/shop/product/v1/product_service_pb";
 import type { ProductOrder, ProductQuery } from "../app/ports.ts";
 
@@ -12,7 +12,7 @@ const defaultOrder: ProductOrder = { by: "create_time", descending: true };
 export function toProductQuery(request: ListProductsRequest): ProductQuery {
   const { category, search, minPrice, maxPrice, orderBy } = request;
   if (minPrice !== undefined && maxPrice !== undefined && minPrice.currency !== maxPrice.currency) {
-    throw invalidField("MIXED_CURRENCIES", "max_price", `must be in ${minPrice.currency}, as min_price is`);
+    throw mixedCurrencies(minPrice.currency, maxPrice.currency);
   }
   const bound = minPrice ?? maxPrice;
   return {
@@ -32,4 +32,12 @@ function toOrder(orderBy: string): ProductOrder {
   const by = sorts.find((sort) => sort === name);
   if (by === undefined) throw invalidField("INVALID_FIELDS", "order_by", `must name one of ${sorts.join(", ")}`);
   return { by, descending: direction === "desc" };
+}
+
+function mixedCurrencies(min: string, max: string): DomainError {
+  const description = `must be in ${min} as min_price, is in ${max}`;
+  return new DomainError("invalid", "MIXED_CURRENCIES", `max_price: ${description}`, {
+    metadata: { currencies: `${min},${max}` },
+    fields: [{ field: "max_price", description }],
+  });
 }
