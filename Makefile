@@ -57,7 +57,7 @@ split: .build/generated ## Cut a service out into a folder that builds alone: SE
 	@$(SETUP) node tools/split.ts $(SERVICE)
 
 clean: ## Delete generated code, builds and fetched tools; data stays
-	rm -rf .build .tools proto/gen node_modules
+	rm -rf .build .tools proto/gen examples/go-client/gen node_modules
 
 .build/installed: package-lock.json package.json
 	@$(SETUP) --install
