@@ -141,6 +141,25 @@ export function packingListCases(shop: () => ExampleShop): void {
       await restart();
     });
 
+    it("believes the later event of an order when it comes first", async () => {
+      assert.equal(await consumer.stop(), 0);
+      const { name } = await shop().ada.cancel(await ordered());
+      await eventually("both events in the queue", async () => (await depths())[0] === 2);
+      await withBroker(async (connection) => {
+        const channel = await connection.createConfirmChannel();
+        const messages = [await channel.get(queue), await channel.get(queue)].filter((message) => message !== false);
+        const types = messages.map(({ properties }) => properties.type);
+        assert.deepEqual(types, ["shop.order.v1.OrderConfirmed", "shop.order.v1.OrderCancelled"]);
+        for (const { content, properties } of messages.reverse()) channel.sendToQueue(queue, content, properties);
+        await channel.waitForConfirms();
+        channel.ackAll();
+        // The answer to it comes after the acknowledgement has been read.
+        await channel.close();
+      });
+      await restart();
+      await consumer.writes(new RegExp(`OrderCancelled ${name}: .*\\n.*OrderConfirmed ${name}: 2 × Cup`));
+    });
+
     it("goes on when its connection breaks", async () => {
       const placed = Promise.all(Array.from({ length: 5 }, () => ordered()));
       proxy.cut();
