@@ -34,6 +34,7 @@ export async function buildGoClient(go: string): Promise<string> {
   const folder = folderFor("go", [goDir, join(rootDir, "proto", "shop")]);
   const binary = join(folder, "go-client");
   if (existsSync(binary)) return binary;
+  removeOthers("go");
   mkdirSync(folder, { recursive: true });
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/local/go/bin` };
   await mustRun(go, ["generate", "./..."], goDir, env);
@@ -47,7 +48,7 @@ export async function makePythonVenv(python: string): Promise<string> {
   const interpreter = join(folder, "bin", "python");
   const stamp = join(folder, "complete");
   if (existsSync(stamp)) return interpreter;
-  rmSync(folder, { recursive: true, force: true });
+  removeOthers("python");
   await mustRun("sh", [join(pythonDir, "setup.sh"), folder], rootDir, { ...process.env, PYTHON: python });
   writeFileSync(stamp, "");
   return interpreter;
@@ -56,6 +57,14 @@ export async function makePythonVenv(python: string): Promise<string> {
 async function mustRun(command: string, args: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<void> {
   const code = await run(command, args, { cwd, env });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}: see its output above`);
+}
+
+/** Removes what was put together from other sources, and what was left half done. */
+function removeOthers(name: string): void {
+  mkdirSync(buildDir, { recursive: true });
+  for (const folder of readdirSync(buildDir).filter((entry) => entry.startsWith(`${name}-`))) {
+    rmSync(join(buildDir, folder), { recursive: true, force: true });
+  }
 }
 
 function folderFor(name: string, sources: readonly string[]): string {
