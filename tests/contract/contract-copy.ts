@@ -40,8 +40,8 @@ export async function copyContract(): Promise<ContractCopy> {
     async edit(path, from, to, { every = false, after } = {}) {
       const text = await readFile(join(root, path), "utf8");
       if (after !== undefined) {
-        const [before, behind, more] = text.split(after);
-        assert.ok(behind?.includes(from) && more === undefined, `${path} has not once: ${after}, and then: ${from}`);
+        const [before, behind = "", more] = text.split(after);
+        assert.ok(behind.includes(from) && more === undefined, `${path} has not once: ${after}, and then: ${from}`);
         await write(path, `${before}${after}${behind.replace(from, () => to)}`);
         return;
       }
