@@ -4,6 +4,7 @@ import { openServiceCore } from "@quartet/chassis/service-core";
 import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
 import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
 import { createDrivePayment } from "./app/drive-payment.ts";
+import { createRefundPayment } from "./app/refund-payment.ts";
 import { createSettlePayments } from "./app/settle-payments.ts";
 import { openTestProvider } from "./clients/test-provider.ts";
 import type { PaymentConfig } from "./config.ts";
@@ -12,6 +13,7 @@ import { createToOutgoing } from "./events/publish.ts";
 import { migrations } from "./migrations.ts";
 import { createPaymentDriver } from "./payment-driver.ts";
 import { createPaymentServiceImpl } from "./rpc/payment-service.ts";
+import { createLedgerQueries } from "./storage/ledger-queries.ts";
 import { createPaymentQueries } from "./storage/payment-queries.ts";
 import { createPaymentStore } from "./storage/payment-store.ts";
 
@@ -25,11 +27,15 @@ export async function createService(config: PaymentConfig, overrides: ServiceOve
   const drive = createDrivePayment({ payments, provider, now });
   const driver = createPaymentDriver({ payments, drive, now, log });
   const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge });
+  const implementation = createPaymentServiceImpl({
+    queries: createPaymentQueries({ database }),
+    ledger: createLedgerQueries({ database }),
+    refundPayment: createRefundPayment({ payments, now, onWork: driver.nudge }),
+    pageTokens,
+  });
 
   return createServiceHost(core, {
-    registrations: [
-      implement(PaymentService, createPaymentServiceImpl({ queries: createPaymentQueries({ database }), pageTokens })),
-    ],
+    registrations: [implement(PaymentService, implementation)],
     handlers: createHandlers({ settlePayments }),
     workers: [driver],
     close: provider.close,

@@ -150,6 +150,21 @@ describe("drivePayment", () => {
     assert.deepEqual(await due(), []);
   });
 
+  it("finds what it refunded before it died", async () => {
+    await drive(capture);
+    await cancel();
+    // Died after the provider's answer: the attempt is counted, the result is not recorded.
+    const died = new Error("killed");
+    const update = payments.update;
+    let updates = 0;
+    payments.update = (id, decide) => (++updates === 2 ? Promise.reject(died) : update(id, decide));
+    await assert.rejects(drive(refund), died);
+    assert.deepEqual([load().refunds[0]?.state, await due()], ["REQUESTED", ["refund"]]);
+    await drive(refund);
+    assert.deepEqual(calls.slice(1), ["refund refund/o1/cancel of capture/o1 2598", "find refund/o1/cancel"]);
+    assert.equal(load().refunds[0]?.state, "DONE");
+  });
+
   it("refunds once, also when the first answer was lost", async () => {
     await drive(capture);
     await cancel();

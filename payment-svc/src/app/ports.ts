@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { CaptureResult } from "../domain/capture.ts";
-import type { Money, Payment, PaymentDecision } from "../domain/payment.ts";
+import type { Account, Money, Payment, PaymentDecision } from "../domain/payment.ts";
 
 /** Work for the provider that is due. */
 export type ProviderTask =
@@ -9,7 +10,7 @@ export type ProviderTask =
 
 /**
  * Keeps payments, their refunds and the ledger. Each write is one transaction: load, decide, save, book, append the
- * events to the outbox, and claim the message that caused it. A decision may be run more than once, so it must be pure;
+ * events to the outbox, and claim the message or request that caused it. A decision may be run more than once, so it must be pure;
  * undefined changes nothing.
  */
 export interface PaymentStore {
@@ -21,15 +22,46 @@ export interface PaymentStore {
   ): Promise<void>;
   /** Changes a payment that exists. Resolves with it after the change, or undefined when nothing changed. */
   update(paymentId: string, decide: (payment: Payment) => PaymentDecision | undefined): Promise<Payment | undefined>;
+  /**
+   * Changes a payment because of a request. Resolves with it after the change, and for a repeated request with the
+   * payment as it is now.
+   */
+  refund(
+    paymentId: string,
+    request: RequestClaim,
+    decide: (payment: Payment | undefined) => PaymentDecision | undefined,
+  ): Promise<Payment>;
   /** Up to `limit` tasks whose time has come, the longest waiting first. */
   due(now: number, limit: number): Promise<readonly ProviderTask[]>;
 }
 
-/** What the reads need. */
+/** What the reads of payments need. */
 export interface PaymentQueries {
   get(paymentId: string): Promise<Payment | undefined>;
   /** Up to `limit` payments of a user, newest first, after the payment `afterId`. */
   list(query: { userId: string; afterId: string | undefined; limit: number }): Promise<readonly Payment[]>;
+}
+
+/** What the books say of an account in one currency. Sums outgrow what is exact as a number. */
+export interface LedgerBalance {
+  readonly currency: string;
+  readonly account: Account;
+  readonly debitMinor: bigint;
+  readonly creditMinor: bigint;
+  /** The last entry of the ledger that is counted. */
+  readonly asOfEntry: number;
+}
+
+/** What the reads of the ledger need. */
+export interface LedgerQueries {
+  /**
+   * Up to `limit` balances by currency and account, all as of one moment: now, or that of the balance `after` which they
+   * follow. Over all accounts of a currency, debits and credits of one moment are equal.
+   */
+  balances(query: {
+    after: Pick<LedgerBalance, "currency" | "account" | "asOfEntry"> | undefined;
+    limit: number;
+  }): Promise<readonly LedgerBalance[]>;
 }
 
 /** The provider did not answer, or not clearly: what was asked for may have happened or not. */

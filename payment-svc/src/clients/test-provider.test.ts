@@ -61,13 +61,51 @@ describe("the test provider", () => {
     assert.equal(await provider.findCapture("k", signal), undefined);
   });
 
+  const refund = (key: string, minorUnits = 2598, currency = "EUR") =>
+    provider.refund({ key, captureKey: "k", amount: { currency, minorUnits }, signal });
+
   it("refunds once for a key, and only what was captured", async () => {
-    const refund = { key: "r", captureKey: "k", amount, signal };
-    await assert.rejects(provider.refund(refund));
-    await capture("tok_visa");
+    await assert.rejects(refund("r"), /nothing was captured as k/);
+    await capture("tok_declined");
+    await assert.rejects(refund("r"), /nothing was captured as k/);
     assert.equal(await provider.findRefund("r", signal), false);
-    await provider.refund(refund);
-    await provider.refund(refund);
-    assert.equal(await provider.findRefund("r", signal), true);
+  });
+
+  it("refunds in parts, and never more than it captured", async () => {
+    await capture("tok_visa");
+    await capture("tok_visa", "k2");
+    await refund("r1", 2000);
+    await refund("r1", 2000);
+    await assert.rejects(refund("r2", 599), /more would be refunded than was captured as k/);
+    await assert.rejects(refund("r2", 1, "USD"), /more would be refunded/);
+    assert.equal(await provider.findRefund("r2", signal), false);
+    provider.close();
+    provider = open();
+    await assert.rejects(refund("r2", 599), /more would be refunded/);
+    await refund("r2", 598);
+    assert.equal(await provider.findRefund("r2", signal), true);
+  });
+
+  it("refunds as the token of the capture says, and captures at once", async () => {
+    assert.deepEqual(await capture("tok_refund_fail_1"), { status: "CAPTURED" });
+    await assert.rejects(refund("r1", 1), ProviderUnavailableError);
+    assert.equal(await provider.findRefund("r1", signal), false);
+    await refund("r1", 1);
+    assert.equal(await provider.findRefund("r1", signal), true);
+  });
+
+  it("refunds without an answer, loses a call without refunding, and refunds nothing that nobody waits for", async () => {
+    const refundOf = (captureKey: string, waiting = signal) =>
+      provider.refund({ key: `r of ${captureKey}`, captureKey, amount, signal: waiting });
+    for (const trouble of ["timeout", "lost", "delay_60000"]) await capture(`tok_refund_${trouble}`, trouble);
+    await assert.rejects(refundOf("timeout"), ProviderUnavailableError);
+    assert.equal(await provider.findRefund("r of timeout", signal), true);
+    await assert.rejects(refundOf("lost"), ProviderUnavailableError);
+    assert.equal(await provider.findRefund("r of lost", signal), false);
+    const stop = new AbortController();
+    const slow = refundOf("delay_60000", stop.signal);
+    stop.abort();
+    await assert.rejects(slow, ProviderUnavailableError);
+    assert.equal(await provider.findRefund("r of delay_60000", signal), false);
   });
 });

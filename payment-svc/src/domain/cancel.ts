@@ -1,6 +1,6 @@
 import { voidPayment } from "./capture.ts";
 import type { Payment, PaymentDecision } from "./payment.ts";
-import { requestFullRefund } from "./refund.ts";
+import { requestWhatIsLeft } from "./refund.ts";
 
 /**
  * Answers the cancellation of an order, whatever state its payment is in. No payment yet: a tombstone, so that a late
@@ -19,7 +19,7 @@ export function cancelPayment(
     case "CAPTURING":
       return payment.attempts === 0 ? voidPayment(cancelled, now) : { next: cancelled, events: [], entries: [] };
     case "CAPTURED":
-      return { next: requestFullRefund(cancelled, now), events: [], entries: [] };
+      return { next: requestWhatIsLeft(cancelled, now), events: [], entries: [] };
     case "DECLINED":
     case "VOIDED":
       return undefined;

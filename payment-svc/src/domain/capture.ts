@@ -1,5 +1,5 @@
 import { amountOf, bookMovement, type Money, type Payment, type PaymentDecision } from "./payment.ts";
-import { requestFullRefund } from "./refund.ts";
+import { requestWhatIsLeft } from "./refund.ts";
 
 /** What the provider says about a capture, once it is certain. */
 export type CaptureResult =
@@ -71,7 +71,7 @@ export function recordCapture(payment: Payment, result: CaptureResult, now: numb
   const amount = amountOf(payment);
   const captured: Payment = { ...closed, state: "CAPTURED" };
   return {
-    next: payment.isCancelRequested ? requestFullRefund(captured, now) : captured,
+    next: payment.isCancelRequested ? requestWhatIsLeft(captured, now) : captured,
     events: [{ ...fact, kind: "captured", amount }],
     entries: bookMovement(`capture/${payment.id}`, "PROVIDER_RECEIVABLE", "SALES", amount),
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { aCapturedPayment, aNewPayment, aPayment } from "../testing/builders.ts";
+import { aCapturedPayment, aNewPayment, aPayment, aRefund } from "../testing/builders.ts";
 import { cancelPayment } from "./cancel.ts";
 import { openPayment, postponeCapture, recordCapture, startCapture } from "./capture.ts";
 import { recordRefund, startRefund } from "./refund.ts";
@@ -78,7 +78,13 @@ describe("recordCapture", () => {
       ["captured"],
     );
     assert.deepEqual(decision?.next.refunds, [
-      { id: "o1/cancel", amountMinor: 2598, state: "REQUESTED", attempts: 0, nextAttemptTime: 5 },
+      aRefund({
+        id: "o1/cancel",
+        amountMinor: 2598,
+        nextAttemptTime: 5,
+        reason: "the order was cancelled",
+        requestHash: undefined,
+      }),
     ]);
   });
 
@@ -105,10 +111,17 @@ describe("cancelPayment", () => {
     assert.deepEqual(decision?.events, []);
   });
 
-  it("sends back what is left of a captured payment", () => {
-    const part = { id: "r1", amountMinor: 598, state: "DONE", attempts: 1, nextAttemptTime: 0 } as const;
-    const decision = cancelPayment(aCapturedPayment({ refunds: [part] }), order, 5);
-    assert.equal(decision?.next.refunds[1]?.amountMinor, 2000);
+  it("sends back what is left of a captured payment, which others can see", () => {
+    const refunds = [aRefund({ state: "DONE" }), aRefund({ id: "o1/r2", amountMinor: 1000 })];
+    const decision = cancelPayment(aCapturedPayment({ refunds }), order, 5);
+    assert.equal(decision?.next.refunds[2]?.amountMinor, 1000);
+    assert.deepEqual([decision?.next.version, decision?.next.updateTime], [3, 5]);
+  });
+
+  it("has nothing to send back when all of it is on its way, which changes nothing that others can see", () => {
+    const refunds = [aRefund({ amountMinor: 2598 })];
+    const decision = cancelPayment(aCapturedPayment({ refunds }), order, 5);
+    assert.deepEqual(decision?.next, aCapturedPayment({ refunds, isCancelRequested: true }));
   });
 
   it("has nothing to add to a payment that is closed, or cancelled before", () => {
@@ -128,7 +141,7 @@ describe("a refund", () => {
     const done = recordRefund(started, "o1/cancel", 7) ?? assert.fail();
     const amount = { currency: "EUR", minorUnits: 2598 };
     assert.deepEqual(done.events, [
-      { kind: "refunded", paymentId: "o1", version: 3, time: 7, amount, refunded: amount },
+      { kind: "refunded", paymentId: "o1", version: 4, time: 7, amount, refunded: amount },
     ]);
     assert.deepEqual(
       done.entries.map((entry) => [entry.movement, entry.account, entry.debitMinor, entry.creditMinor]),

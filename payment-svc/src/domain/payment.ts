@@ -16,6 +16,10 @@ export interface Refund {
   readonly attempts: number;
   /** Not before this time is the provider asked again. */
   readonly nextAttemptTime: number;
+  /** Why, in the words of whoever asked for it. */
+  readonly reason: string;
+  /** Hash of the request for it; undefined when the cancellation of the order is the cause. */
+  readonly requestHash: string | undefined;
 }
 
 /** The money of one order, under the order's id. Times are ms since the epoch. */
@@ -70,15 +74,24 @@ export interface LedgerEntry {
   readonly creditMinor: number;
 }
 
-/** What was refunded or is on its way back. */
-export function refundRequestedMinor(payment: Payment): number {
-  return payment.refunds.reduce((sum, refund) => sum + refund.amountMinor, 0);
-}
-
 /** What the provider has returned. */
 export function refundedMinor(payment: Payment): number {
+  return sumOfRefunds(payment, "DONE");
+}
+
+/** What is on its way back: the provider has not returned it yet. */
+export function refundsPendingMinor(payment: Payment): number {
+  return sumOfRefunds(payment, "REQUESTED");
+}
+
+/** What of a captured payment is neither returned nor on its way back. */
+export function leftMinor(payment: Payment): number {
+  return amountOf(payment).minorUnits - refundedMinor(payment) - refundsPendingMinor(payment);
+}
+
+function sumOfRefunds(payment: Payment, state: Refund["state"]): number {
   return payment.refunds
-    .filter((refund) => refund.state === "DONE")
+    .filter((refund) => refund.state === state)
     .reduce((sum, refund) => sum + refund.amountMinor, 0);
 }
 

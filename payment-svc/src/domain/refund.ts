@@ -1,24 +1,32 @@
 import {
   amountOf,
   bookMovement,
+  leftMinor,
   type Payment,
   type PaymentDecision,
+  type Refund,
   refundedMinor,
-  refundRequestedMinor,
 } from "./payment.ts";
 
-/** Asks for everything to go back that was captured and is not on its way back yet. */
-export function requestFullRefund(payment: Payment, now: number): Payment {
-  const amountMinor = amountOf(payment).minorUnits - refundRequestedMinor(payment);
+/**
+ * Asks for everything to go back that was captured and is not on its way back yet, because the order was cancelled. The
+ * payment stays as it is when nothing is left.
+ */
+export function requestWhatIsLeft(payment: Payment, now: number): Payment {
+  const amountMinor = leftMinor(payment);
   if (amountMinor === 0) return payment;
-  const refund = {
-    id: `${payment.id}/cancel`,
-    amountMinor,
-    state: "REQUESTED",
-    attempts: 0,
-    nextAttemptTime: now,
-  } as const;
-  return { ...payment, refunds: [...payment.refunds, refund] };
+  const id = `${payment.id}/cancel`;
+  return withNewRefund(payment, { id, amountMinor, reason: "the order was cancelled", requestHash: undefined }, now);
+}
+
+/** Adds a refund that is due at once. Others see it pending, so the version rises. */
+export function withNewRefund(
+  payment: Payment,
+  refund: Pick<Refund, "id" | "amountMinor" | "reason" | "requestHash">,
+  now: number,
+): Payment {
+  const added: Refund = { ...refund, state: "REQUESTED", attempts: 0, nextAttemptTime: now };
+  return { ...payment, refunds: [...payment.refunds, added], version: payment.version + 1, updateTime: now };
 }
 
 /**
@@ -65,6 +73,6 @@ export function recordRefund(payment: Payment, refundId: string, now: number): P
   };
 }
 
-function withRefund(payment: Payment, refund: Payment["refunds"][number]): Payment {
+function withRefund(payment: Payment, refund: Refund): Payment {
   return { ...payment, refunds: payment.refunds.map((other) => (other.id === refund.id ? refund : other)) };
 }

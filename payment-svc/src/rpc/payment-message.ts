@@ -8,7 +8,7 @@ import {
   type Payment as PaymentMessage,
   PaymentSchema,
 } from "@quartet/proto/shop/payment/v1/payment_pb";
-import { type Money, type Payment, type PaymentState, refundedMinor } from "../domain/payment.ts";
+import { type Money, type Payment, type PaymentState, refundedMinor, refundsPendingMinor } from "../domain/payment.ts";
 
 const states: Readonly<Record<PaymentState, Payment_State>> = {
   CAPTURING: Payment_State.CAPTURING,
@@ -22,17 +22,23 @@ export function toMoneyMessage({ currency, minorUnits }: Money): MoneyMessage {
   return create(MoneySchema, { currency, minorUnits: BigInt(minorUnits) });
 }
 
+/** Returns the amount of a message that the contract's rules let pass. */
+export function fromMoneyMessage({ currency, minorUnits }: MoneyMessage): Money {
+  return { currency, minorUnits: Number(minorUnits) };
+}
+
 /** Returns the message of a payment. The payment token is nobody's business. */
 export function toPaymentMessage(payment: Payment): PaymentMessage {
   const { amount } = payment;
-  const refunded = amount && { currency: amount.currency, minorUnits: refundedMinor(payment) };
+  const moneyOf = (minorUnits: number) => amount && toMoneyMessage({ currency: amount.currency, minorUnits });
   return create(PaymentSchema, {
     name: toName("payments", payment.id),
     order: toName("orders", payment.id),
     user: toName("users", payment.userId),
     state: states[payment.state],
     amount: amount && toMoneyMessage(amount),
-    refunded: refunded && toMoneyMessage(refunded),
+    refunded: moneyOf(refundedMinor(payment)),
+    refundsPending: moneyOf(refundsPendingMinor(payment)),
     declineCode: payment.declineCode,
     createTime: timestampFromMs(payment.createTime),
     updateTime: timestampFromMs(payment.updateTime),

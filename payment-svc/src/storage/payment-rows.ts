@@ -22,7 +22,9 @@ export function createPaymentRows({ orm }: Database) {
   const withRefunds = (row: PaymentRow): Payment => {
     const { currency, amountMinor, paymentToken, ...payment } = row;
     const amount = currency === null || amountMinor === null ? undefined : { currency, minorUnits: amountMinor };
-    const found: Refund[] = refundsOf.all({ id: row.id }).map(({ paymentId: _, ...refund }) => refund);
+    const found = refundsOf.all({ id: row.id }).map(({ paymentId: _, requestHash, ...refund }): Refund => {
+      return { ...refund, requestHash: requestHash ?? undefined };
+    });
     return { ...payment, amount, paymentToken: paymentToken ?? undefined, refunds: found };
   };
 

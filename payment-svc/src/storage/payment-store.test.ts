@@ -9,9 +9,10 @@ import type { PaymentStore } from "../app/ports.ts";
 import { cancelPayment } from "../domain/cancel.ts";
 import { openPayment, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
 import { recordRefund, startRefund } from "../domain/refund.ts";
+import { requestRefund } from "../domain/request-refund.ts";
 import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
-import { aMessage, aNewPayment } from "../testing/builders.ts";
+import { aClaim, aMessage, aNewPayment, aRefund } from "../testing/builders.ts";
 import { createPaymentRows } from "./payment-rows.ts";
 import { createPaymentStore } from "./payment-store.ts";
 import * as schema from "./schema.ts";
@@ -93,6 +94,78 @@ describe("the payment store", () => {
     assert.deepEqual(tasks(await store.due(100, 1)), ["capture o3"]);
   });
 
+  const refund = (requestId: string, minorUnits?: number, hash = `hash of ${requestId}`) =>
+    store.refund("o1", aClaim(requestId, { hash }), (payment) => {
+      const amount = minorUnits === undefined ? undefined : { currency: "EUR", minorUnits };
+      return requestRefund(payment ?? assert.fail(), { requestId, requestHash: hash, amount, reason: "broken" }, 5);
+    });
+  const forgetClaims = () => database.sqlite.exec("DELETE FROM request_claims");
+
+  it("keeps a refund with its reason, and finds it due", async () => {
+    await open();
+    await capture();
+    const payment = await refund("r1", 598);
+    assert.deepEqual(payment, load());
+    assert.deepEqual(payment.refunds, [aRefund({ id: "o1/r1", nextAttemptTime: 5 })]);
+    assert.deepEqual(await store.due(5, 10), [{ kind: "refund", paymentId: "o1", refundId: "o1/r1", time: 5 }]);
+    assert.deepEqual(published(), ["PaymentCaptured"]);
+  });
+
+  it("accepts a refund once for a request id, also when the request was forgotten", async () => {
+    await open();
+    await capture();
+    await refund("r1", 598);
+    await store.update("o1", (payment) => recordRefund(payment, "o1/r1", 6));
+    const done = load();
+    assert.deepEqual(await refund("r1", 598), done);
+    forgetClaims();
+    assert.deepEqual(await refund("r1", 598), done);
+    assert.deepEqual(await refund("r1", 598), done);
+  });
+
+  it("refuses a request id for another refund, also when the request was forgotten", async () => {
+    await open();
+    await capture();
+    await refund("r1", 598);
+    const reused = { reason: "REQUEST_ID_REUSED" };
+    await assert.rejects(refund("r1", 599, "another"), reused);
+    forgetClaims();
+    await assert.rejects(refund("r1", 599, "another"), reused);
+    assert.equal(load()?.refunds.length, 1);
+  });
+
+  it("lets the same request id stand for a refund of each payment", async () => {
+    for (const id of ["o1", "o2"]) {
+      await open(`open ${id}`, { id });
+      await capture(id);
+      forgetClaims();
+      const request = { requestId: "r1", requestHash: id, amount: undefined, reason: "" };
+      await store.refund(id, aClaim("r1", { hash: id }), (payment) =>
+        requestRefund(payment ?? assert.fail(), request, 5),
+      );
+      assert.equal(load(id)?.refunds[0]?.amountMinor, 2598);
+    }
+  });
+
+  it("gives back no more than was captured, whatever is asked for at once", async () => {
+    await open();
+    await capture();
+    const results = await Promise.allSettled([
+      ...Array.from({ length: 5 }, (_, index) => refund(`r${index}`, 1000)),
+      cancel("m2"),
+      refund("r5"),
+    ]);
+    assert.deepEqual(
+      load()?.refunds.map(({ id, amountMinor }) => `${id} ${amountMinor}`),
+      ["o1/r0 1000", "o1/r1 1000", "o1/cancel 598"],
+    );
+    const refused = results.filter((result) => result.status === "rejected");
+    assert.deepEqual(
+      refused.map(({ reason }) => reason.reason),
+      Array.from({ length: 4 }, () => "REFUND_TOO_LARGE"),
+    );
+  });
+
   it("keeps a tombstone for an order that is cancelled first", async () => {
     await cancel("m1");
     await open("m2");
@@ -110,9 +183,10 @@ describe("the payment store", () => {
   it("never returns more than was captured, whatever the code does", async () => {
     await open();
     await capture();
-    const insert = database.sqlite.prepare("INSERT INTO refunds VALUES (?, 'o1', ?, 'REQUESTED', 0, 0)");
+    const insert = database.sqlite.prepare("INSERT INTO refunds VALUES (?, 'o1', ?, 'REQUESTED', 0, 0, '', NULL)");
     insert.run("r1", 2000);
     assert.throws(() => insert.run("r2", 599), /more would be refunded/);
     insert.run("r3", 598);
+    assert.throws(() => database.sqlite.exec("UPDATE refunds SET amount_minor = 600 WHERE id = 'r3'"), /keeps its/);
   });
 });

@@ -18,14 +18,21 @@ export function createPaymentStore(options: {
   const { orm } = options.database;
   const load = createPaymentRows(options.database);
 
-  const save = ({ next, entries, events }: PaymentDecision): Work<Payment> => {
+  const requirePayment = (id: string): Payment => {
+    const payment = load.payment(id);
+    if (payment === undefined) throw new Error(`payments/${id} was saved and is gone`);
+    return payment;
+  };
+
+  const save = (before: Payment | undefined, { next, entries, events }: PaymentDecision): Work<Payment> => {
     const { id, ...changes } = toRow(next);
     orm
       .insert(payments)
       .values({ id, ...changes })
       .onConflictDoUpdate({ target: payments.id, set: changes })
       .run();
-    for (const { id: refundId, ...refund } of next.refunds) {
+    const unchanged = new Set(before?.refunds);
+    for (const { id: refundId, ...refund } of next.refunds.filter((candidate) => !unchanged.has(candidate))) {
       orm
         .insert(refunds)
         .values({ id: refundId, paymentId: id, ...refund })
@@ -44,8 +51,9 @@ export function createPaymentStore(options: {
   return {
     async handle(paymentId, message, decide) {
       await unitOfWork.commitMessage(message, () => {
-        const decision = decide(load.payment(paymentId));
-        return decision === undefined ? { value: undefined } : save(decision);
+        const payment = load.payment(paymentId);
+        const decision = decide(payment);
+        return decision === undefined ? { value: undefined } : save(payment, decision);
       });
     },
 
@@ -53,8 +61,22 @@ export function createPaymentStore(options: {
       unitOfWork.commit((): Work<Payment | undefined> => {
         const payment = load.payment(paymentId);
         const decision = payment === undefined ? undefined : decide(payment);
-        return decision === undefined ? { value: undefined } : save(decision);
+        return decision === undefined ? { value: undefined } : save(payment, decision);
       }),
+
+    refund: (paymentId, request, decide) =>
+      unitOfWork.commitRequest(
+        request,
+        () => {
+          const payment = load.payment(paymentId);
+          const decision = decide(payment);
+          const resource = paymentId;
+          return decision === undefined
+            ? { value: requirePayment(paymentId), resource }
+            : { ...save(payment, decision), resource };
+        },
+        requirePayment,
+      ),
 
     async due(time, limit) {
       const captures = orm

@@ -1,4 +1,4 @@
-import { index, integer, sql, sqliteTable, text, unique } from "@quartet/chassis/storage/drizzle";
+import { index, integer, primaryKey, sql, sqliteTable, text, unique } from "@quartet/chassis/storage/drizzle";
 
 /** The money of each order, under the order's id. */
 export const payments = sqliteTable(
@@ -36,6 +36,8 @@ export const refunds = sqliteTable(
     state: text("state", { enum: ["REQUESTED", "DONE"] }).notNull(),
     attempts: integer("attempts").notNull(),
     nextAttemptTime: integer("next_attempt_time").notNull(),
+    reason: text("reason").notNull().default(""),
+    requestHash: text("request_hash"),
   },
   (table) => [
     index("refunds_by_payment").on(table.paymentId),
@@ -59,4 +61,16 @@ export const ledgerEntries = sqliteTable(
     createTime: integer("create_time").notNull(),
   },
   (table) => [unique().on(table.movement, table.account), index("ledger_entries_by_payment").on(table.paymentId)],
+);
+
+/** What the books come to. Kept by a trigger of the ledger. */
+export const ledgerBalances = sqliteTable(
+  "ledger_balances",
+  {
+    currency: text("currency").notNull(),
+    account: text("account", { enum: ["PROVIDER_RECEIVABLE", "SALES", "SALES_REFUNDS"] }).notNull(),
+    debitMinor: integer("debit_minor").notNull(),
+    creditMinor: integer("credit_minor").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.currency, table.account] })],
 );

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { NewPayment } from "../domain/capture.ts";
-import type { Payment } from "../domain/payment.ts";
+import type { Payment, Refund } from "../domain/payment.ts";
 
 /** What an order that is ready for payment brings: 25.98 EUR. */
 export function aNewPayment(changes: Partial<NewPayment> = {}): NewPayment {
@@ -33,6 +34,25 @@ export function aPayment(changes: Partial<Payment> = {}): Payment {
 /** A payment whose money was captured. */
 export function aCapturedPayment(changes: Partial<Payment> = {}): Payment {
   return aPayment({ state: "CAPTURED", paymentToken: undefined, attempts: 1, version: 2, ...changes });
+}
+
+/** A refund of 5.98 EUR that was asked for and not carried out yet. */
+export function aRefund(changes: Partial<Refund> = {}): Refund {
+  return {
+    id: "o1/r1",
+    amountMinor: 598,
+    state: "REQUESTED",
+    attempts: 0,
+    nextAttemptTime: 0,
+    reason: "broken",
+    requestHash: "hash of r1",
+    ...changes,
+  };
+}
+
+/** A request as the rpc layer hands it on. Requests of one id and one hash are one. */
+export function aClaim(requestId: string, changes: Partial<RequestClaim> = {}): RequestClaim {
+  return { caller: "users/root", method: "test.Refund", requestId, hash: `hash of ${requestId}`, ...changes };
 }
 
 /** A message as the consumer hands it on; its content does not matter to whoever only claims it. */
