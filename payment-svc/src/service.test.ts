@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { errorInfoOf } from "@quartet/chassis/rpc/error-details";
 import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quartet/chassis/testing/broker-stages";
 import { startTestProcess } from "@quartet/chassis/testing/child-process";
 import { eventually } from "@quartet/chassis/testing/eventually";
@@ -23,6 +24,12 @@ import { readPaymentConfig } from "./config.ts";
 import { createService } from "./service.ts";
 
 const total = { currency: "EUR", minorUnits: 2598n };
+const requestIds = [
+  "11111111-1111-4111-8111-111111111111",
+  "22222222-2222-4222-8222-222222222222",
+  "33333333-3333-4333-8333-333333333333",
+  "44444444-4444-4444-8444-444444444444",
+] as const;
 
 function describeService(broker: string, createStage: () => Promise<BrokerStage>): void {
   describe(`payment-svc with ${broker}`, function () {
@@ -35,6 +42,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     let neighbour: Neighbour;
     let service: RunningService<typeof PaymentService>;
     let headers: Record<string, string>;
+    let admin: Record<string, string>;
 
     beforeEach(async () => {
       stage = await createStage();
@@ -45,6 +53,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
         tokens,
       });
       headers = { authorization: `Bearer ${await tokens.sign({ userId: "ada" })}` };
+      admin = { authorization: `Bearer ${await tokens.sign({ userId: "root", role: "admin" })}` };
       neighbour = await startNeighbour(stage, "payment-svc");
       service = await home.start(stage);
     });
@@ -62,6 +71,12 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       );
     const cancel = (id: string, times = 1) =>
       neighbour.say(OrderCancelledSchema, { order: `orders/${id}`, user: "users/ada" }, { times });
+    /** Asks for a part of the money of an order to go back, or for what is left of it. */
+    const refund = (id: string, requestId: string, minorUnits?: bigint, on = service) =>
+      on.client.refundPayment(
+        { name: `payments/${id}`, requestId, ...(minorUnits && { amount: { currency: "EUR", minorUnits } }) },
+        { headers: admin },
+      );
     const get = (id: string) => service.client.getPayment({ name: `payments/${id}` }, { headers });
     /** The names of the events about an order, in their order, once there are as many. */
     const said = async (id: string, count: number) => {
@@ -181,6 +196,132 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       });
     }
 
+    it("gives back on request, part by part, and the rest when the order is cancelled, and tells of each", async () => {
+      await pay("o1");
+      await said("o1", 1);
+      await refund("o1", requestIds[0], 1000n);
+      await said("o1", 2);
+      await refund("o1", requestIds[1], 598n);
+      await said("o1", 3);
+      await cancel("o1");
+      assert.deepEqual(await said("o1", 4), ["PaymentCaptured", ...Array(3).fill("PaymentRefunded")]);
+      const events = neighbour.heardOf(PaymentRefundedSchema);
+      assert.deepEqual(
+        events.map(({ amount, refunded }) => [amount?.minorUnits, refunded?.minorUnits]),
+        [
+          [1000n, 1000n],
+          [598n, 1598n],
+          [1000n, 2598n],
+        ],
+      );
+      const versions = events.map(({ version }) => Number(version));
+      assert.deepEqual(
+        versions,
+        [...new Set(versions)].sort((one, other) => one - other),
+      );
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 1000", "REFUNDED 598", "REFUNDED 1000"]);
+      assert.deepEqual(booked("o1"), ["PROVIDER_RECEIVABLE 0", "SALES -2598", "SALES_REFUNDS 2598"]);
+      const { refunded, refundsPending, state } = await get("o1");
+      assert.deepEqual([refunded?.minorUnits, refundsPending?.minorUnits], [2598n, 0n]);
+      assert.equal(state, Payment_State.CAPTURED);
+    });
+
+    it("gives back what is left when the order is cancelled while a refund is under way", async () => {
+      await pay("o1", "tok_refund_delay_300");
+      await said("o1", 1);
+      const { refunded, refundsPending } = await refund("o1", requestIds[0], 1000n);
+      assert.deepEqual([refunded?.minorUnits, refundsPending?.minorUnits], [0n, 1000n]);
+      await cancel("o1");
+      assert.deepEqual(await said("o1", 3), ["PaymentCaptured", "PaymentRefunded", "PaymentRefunded"]);
+      assert.deepEqual(provided("o1").sort(), ["CAPTURED 2598", "REFUNDED 1000", "REFUNDED 1598"]);
+      assert.equal(neighbour.heardOf(PaymentRefundedSchema)[1]?.refunded?.minorUnits, 2598n);
+    });
+
+    it("refuses to give back once more what goes back because the order was cancelled", async () => {
+      await pay("o1", "tok_refund_delay_300");
+      await said("o1", 1);
+      await cancel("o1");
+      await eventually("it goes back", async () => (await get("o1")).refundsPending?.minorUnits === 2598n);
+      await assert.rejects(
+        refund("o1", requestIds[0]),
+        (error) => error instanceof ConnectError && errorInfoOf(error)?.reason === "REFUND_TOO_LARGE",
+      );
+      assert.deepEqual(await said("o1", 2), ["PaymentCaptured", "PaymentRefunded"]);
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 2598"]);
+    });
+
+    for (const [paymentToken, trouble] of [
+      ["tok_refund_timeout", "the provider's answer never arrives"],
+      ["tok_refund_lost", "the provider is not reached"],
+      ["tok_refund_fail_2", "the provider fails twice"],
+    ] as const) {
+      it(`refunds once when ${trouble}`, async () => {
+        await pay("o1", paymentToken);
+        await said("o1", 1);
+        await refund("o1", requestIds[0], 1000n);
+        await refund("o1", requestIds[0], 1000n);
+        assert.deepEqual(await said("o1", 2), ["PaymentCaptured", "PaymentRefunded"]);
+        assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 1000"]);
+        assert.deepEqual(booked("o1"), ["PROVIDER_RECEIVABLE 1598", "SALES -2598", "SALES_REFUNDS 1000"]);
+      });
+    }
+
+    it("never gives back more than it captured when its successor runs beside it", async () => {
+      const successor = await home.start(stage);
+      await pay("o1");
+      await said("o1", 1);
+      const twice = requestIds.flatMap((requestId) => [
+        refund("o1", requestId, 1000n),
+        refund("o1", requestId, 1000n, successor),
+      ]);
+      const results = await Promise.allSettled(twice);
+      assert.equal(results.filter(({ status }) => status === "fulfilled").length, 4);
+      assert.deepEqual(await said("o1", 3), ["PaymentCaptured", "PaymentRefunded", "PaymentRefunded"]);
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 1000", "REFUNDED 1000"]);
+    });
+
+    /** A process of the service that has asked the provider to refund, which takes it 1.5 s. */
+    const refundInAnotherProcess = async () => {
+      await service.stop();
+      const child = startTestProcess(new URL("service.test-child.ts", import.meta.url), [
+        home.dataDir,
+        "o1",
+        "tok_refund_delay_1500",
+        requestIds[0],
+      ]);
+      await child.nextLine();
+      return child;
+    };
+
+    it("refunds once when it was killed before the provider did anything", async () => {
+      const killed = await refundInAnotherProcess();
+      await killed.kill();
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598"]);
+
+      service = await home.start(stage);
+      assert.equal((await get("o1")).refundsPending?.minorUnits, 1000n);
+      assert.deepEqual(await said("o1", 1), ["PaymentRefunded"]);
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 1000"]);
+    });
+
+    it("refunds once when it was killed after the provider did it and before it was recorded", async () => {
+      const killed = await refundInAnotherProcess();
+      const database = new BetterSqlite3(join(home.dataDir, "payment-svc.sqlite"));
+      // Nothing can be recorded from here on.
+      database.exec("BEGIN IMMEDIATE");
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598"]);
+      await eventually("the provider has done it", () => provided("o1").length === 2);
+      await killed.kill();
+      database.exec("ROLLBACK");
+      database.close();
+
+      service = await home.start(stage);
+      assert.deepEqual(await said("o1", 1), ["PaymentRefunded"]);
+      assert.deepEqual(provided("o1"), ["CAPTURED 2598", "REFUNDED 1000"]);
+      assert.deepEqual(booked("o1"), ["PROVIDER_RECEIVABLE 1598", "SALES -2598", "SALES_REFUNDS 1000"]);
+      assert.equal((await get("o1")).refunded?.minorUnits, 1000n);
+    });
+
     it("goes on after a restart where it was, and tells what it could not tell", async () => {
       await pay("o1");
       await said("o1", 1);
@@ -230,7 +371,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       await service.stop();
       const killed = startTestProcess(new URL("service.test-child.ts", import.meta.url), [
         home.dataDir,
-        "orders/o1",
+        "o1",
         "tok_delay_1500",
       ]);
       await killed.nextLine();
