@@ -110,7 +110,7 @@ describe("ListLedgerBalances", () => {
   it("balances at every read while captures and refunds run", async () => {
     let isOver = false;
     const moving = (async () => {
-      for (let index = 0; index < 30; index++) {
+      for (let index = 0; index < 10; index++) {
         await captured(`o${index}`);
         if (index % 2 === 0) await givenBack(`o${index}`);
       }
