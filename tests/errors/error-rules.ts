@@ -1,5 +1,5 @@
 import { contractErrors } from "./contract-errors.ts";
-import { anyMethod, type PageRow, pageRows } from "./error-page.ts";
+import { anyMethod, type PageRow, errorPagePath as page, pageRows } from "./error-page.ts";
 import { madeErrors } from "./made-errors.ts";
 import { type ErrorSources, type WantedRow, wantedRows } from "./wanted-rows.ts";
 
@@ -11,7 +11,6 @@ export interface ErrorRule {
   readonly violations: (sources: ErrorSources) => string[];
 }
 
-const page = "docs/errors.md";
 const inAnyOrder = (items: readonly unknown[]) => [...items].sort().join(", ");
 const isRowOf = (one: { section: string; reason: string }) => (other: { section: string; reason: string }) =>
   one.section === other.section && one.reason === other.reason;

@@ -22,7 +22,7 @@ export interface MadeErrors {
 }
 
 /** The name that gRPC has for a code of Connect. */
-export function grpcNameOf(code: Code): string {
+function grpcNameOf(code: Code): string {
   if (code === Code.Canceled) return "CANCELLED";
   return (Code[code] ?? "").replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }
