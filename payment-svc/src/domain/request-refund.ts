@@ -56,7 +56,7 @@ function refundableMinor(payment: Payment, asked: Money | undefined): number {
       "REFUND_TOO_LARGE",
       left === 0
         ? `nothing of ${name} is left to refund`
-        : `amount: ${minorUnits} ${currency} is more than the ${left} ${currency} that are left of ${name}`,
+        : `amount: ${minorUnits} is more than the ${left} minor units of ${currency} that are left of ${name}`,
       { metadata: { payment: name, currency, left_minor_units: String(left), ...isAsked } },
     );
   }
