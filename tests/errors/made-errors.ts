@@ -2,6 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { codeOfKind } from "@quartet/chassis/rpc/error-details";
 import { importsOf } from "../architecture/imports.ts";
 import { isTest, lineOf, type SourceTree, services, typescript, withoutComments } from "../architecture/source-tree.ts";
+import { callsOf, functionAround } from "./calls.ts";
 
 /** A place in the sources that makes an error with a reason. */
 export interface MadeError {
@@ -21,22 +22,12 @@ export interface MadeErrors {
   readonly unreadable: readonly string[];
 }
 
-/** The name that gRPC has for a code of Connect. */
-function grpcNameOf(code: Code): string {
-  if (code === Code.Canceled) return "CANCELLED";
-  return (Code[code] ?? "").replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
-}
-
-const domainError = /new DomainError\(\s*([^,]+?),\s*([^,]+?),/g;
-const connectError = /newConnectError\(\{\s*code: ([^,]+?),\s*reason(?:: ([^,]+?))?,/g;
-const reasonLiteral = /^"([A-Z][A-Z0-9_]*)"$/;
-
-/** The files that put a given code and reason into an error: what a protocol library refused, and what a DomainError says. */
-const translators = ["chassis/src/rpc/interceptors/errors.ts", "chassis/src/rpc/error-details.ts"];
+/** Where reasons come from elsewhere: a DomainError has its own, and what Connect refuses has the name of its code. */
+const translated = ["error.reason", "reasonOf(error.code)"];
 
 /**
- * Every error that the chassis and the services make. A reason is a literal where the error is made, or the first
- * argument of a function that only passes it on. Sources are read with regular expressions (docs/decisions/0001).
+ * Every error that the chassis and the services make. Reason and kind are literals where the error is made, or arguments
+ * of a function that only passes them on. Sources are read with regular expressions (docs/decisions/0001).
  */
 export function madeErrors(tree: SourceTree): MadeErrors {
   const errors: MadeError[] = [];
@@ -46,32 +37,34 @@ export function madeErrors(tree: SourceTree): MadeErrors {
     .map(([path, text]) => [path, withoutComments(text)] as const);
   const add = (path: string, text: string, offset: number, reason: string, code: string | undefined) => {
     const place = `${path}:${lineOf(text, offset)}`;
-    const [, literal] = reasonLiteral.exec(reason) ?? [];
-    if (literal === undefined || code === undefined)
-      unreadable.push(`${place}: write ${reason} where the error is made`);
-    else errors.push({ home: path.split("/", 1)[0] ?? "", place, path, reason: literal, code });
+    const [, literal] = /^"([A-Z][A-Z0-9_]*)"$/.exec(reason) ?? [];
+    if (literal === undefined || code === undefined) {
+      unreadable.push(`${place}: write kind and reason where the error is made, not ${reason}`);
+    } else errors.push({ home: path.split("/", 1)[0] ?? "", place, path, reason: literal, code });
   };
 
   for (const [path, text] of files) {
-    for (const match of text.matchAll(domainError)) {
-      const [, kind = "", reason = ""] = match;
-      const code = codeOfKindLiteral(kind);
-      const maker = reason === "reason" ? functionAround(text, match.index) : undefined;
-      if (maker === undefined) {
-        add(path, text, match.index, reason, code);
+    for (const { offset, args } of callsOf(text, "new DomainError")) {
+      const [kind = "", reason = ""] = args;
+      const maker = functionAround(text, offset);
+      const placeOf = (name: string) => maker?.parameters.findIndex((parameter) => parameter.name === name) ?? -1;
+      if (maker === undefined || placeOf(reason) < 0) {
+        add(path, text, offset, reason, codeOfLiteral(kind));
         continue;
       }
       for (const [callerPath, callerText] of maker.isExported ? files : [[path, text] as const]) {
-        for (const call of callerText.matchAll(new RegExp(`(?<!function )\\b${maker.name}\\(\\s*([^,)]+?)[,)]`, "g"))) {
-          add(callerPath, callerText, call.index, call[1] ?? "", code);
+        for (const call of callsOf(callerText, maker.name)) {
+          const given = (name: string) => call.args[placeOf(name)] ?? maker.parameters[placeOf(name)]?.fallback ?? name;
+          add(callerPath, callerText, call.offset, given(reason), codeOfLiteral(given(kind)));
         }
       }
     }
-    if (translators[1] === path) continue;
-    for (const match of text.matchAll(connectError)) {
-      const [, code = "", reason = "reason"] = match;
-      if (path === translators[0] && code === "error.code") continue;
-      add(path, text, match.index, reason, codeOfLiteral(code));
+    for (const { offset, args } of callsOf(text, "newConnectError")) {
+      const [, code = ""] = /\bcode: ([^,}]+)/.exec(args[0] ?? "") ?? [];
+      const [, named] = /\breason: ([^,}]+)/.exec(args[0] ?? "") ?? [];
+      const before = [...text.slice(0, offset).matchAll(/\bconst reason = ([^;]+);/g)].at(-1)?.[1];
+      const reason = named ?? before ?? "";
+      if (!translated.includes(reason)) add(path, text, offset, reason, codeOfLiteral(code));
     }
   }
   return { errors, unreadable };
@@ -105,21 +98,11 @@ function reach(tree: SourceTree, folder: string): Set<string> {
   return reached;
 }
 
-/** The function whose body an offset is in, as far as its declaration stands at the beginning of a line. */
-function functionAround(text: string, offset: number): { name: string; isExported: boolean } | undefined {
-  const declarations = [...text.slice(0, offset).matchAll(/^(export )?function (\w+)\(reason: string\b/gm)];
-  const last = declarations.at(-1);
-  const closed = last && /^}/m.test(text.slice(last.index, offset));
-  if (last === undefined || closed) return undefined;
-  return { name: last[2] ?? "", isExported: last[1] !== undefined };
-}
-
-function codeOfKindLiteral(kind: string): string | undefined {
-  const code = (codeOfKind as Readonly<Record<string, Code>>)[kind.slice(1, -1)];
-  return code === undefined ? undefined : grpcNameOf(code);
-}
-
+/** The gRPC code of a kind, as in `"not_found"`, or of a code of Connect, as in `Code.NotFound`. */
 function codeOfLiteral(text: string): string | undefined {
-  const code = (Code as unknown as Readonly<Record<string, Code>>)[text.replace(/^Code\./, "")];
-  return code === undefined ? undefined : grpcNameOf(code);
+  const codes = Code as unknown as Readonly<Record<string, Code>>;
+  const kinds = codeOfKind as Readonly<Record<string, Code>>;
+  const code = text.startsWith("Code.") ? codes[text.slice("Code.".length)] : kinds[text.slice(1, -1)];
+  if (code === undefined) return undefined;
+  return code === Code.Canceled ? "CANCELLED" : (Code[code] ?? "").replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }

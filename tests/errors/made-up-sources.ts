@@ -49,10 +49,14 @@ export const missing = () => new DomainError(
   "PAYMENT_NOT_FOUND",
   "it does not exist",
 );
-function refused(reason: string, field: string) {
-  return new DomainError("invalid", reason, field, {});
+function refused(
+  field: string,
+  reason: string,
+  kind: ErrorKind = "invalid",
+) {
+  return new DomainError(kind, reason, field, {});
 }
-export const check = () => refused("NO_REASON", "reason");
+export const check = () => refused(named("a, b"), "NO_REASON");
 `,
   "payment-svc/src/events/consume.ts": `import type { Settle } from "../app/settle.ts";\n`,
   "payment-svc/src/app/settle.ts": `
@@ -84,15 +88,15 @@ export interface Broken {
 const broken: Readonly<Record<string, readonly [file: string, from: string, to: string, ...violations: string[]]>> = {
   "every error has its reason and code where it is made": [
     "payment-svc/src/domain/refund.ts",
-    `refused("NO_REASON"`,
-    `refused(whatever`,
-    "payment-svc/src/domain/refund.ts:11: write whatever where the error is made",
+    `"NO_REASON"`,
+    `whatever`,
+    "payment-svc/src/domain/refund.ts:15: write kind and reason where the error is made, not whatever",
   ],
   "every reason that a caller can meet is on the page": [
     "payment-svc/src/domain/refund.ts",
-    `refused("NO_REASON"`,
-    `refused("OTHER"`,
-    `docs/errors.md, "payment-svc": OTHER (INVALID_ARGUMENT, payment-svc/src/domain/refund.ts:11) is missing`,
+    `"NO_REASON"`,
+    `"OTHER", "aborted"`,
+    `docs/errors.md, "payment-svc": OTHER (ABORTED, payment-svc/src/domain/refund.ts:15) is missing`,
   ],
   "the page names no reason that nobody makes, and none twice": [
     "docs/errors.md",
@@ -136,7 +140,7 @@ const broken: Readonly<Record<string, readonly [file: string, from: string, to: 
     "proto/shop/payment/v1/payment_service.proto",
     ", (NO_REASON)",
     "",
-    "NO_REASON (payment-svc/src/domain/refund.ts:11) is in no `Errors:` comment of payment-svc's methods",
+    "NO_REASON (payment-svc/src/domain/refund.ts:15) is in no `Errors:` comment of payment-svc's methods",
   ],
 };
 
