@@ -18,6 +18,11 @@ export const settings = {
     max: 365 * dayMs,
     fallback: String(30 * dayMs),
   }),
+  sessionLifetimeMs: integer("SESSION_LIFETIME_MS", "How long a session lasts at most, however often it is renewed", {
+    min: 60_000,
+    max: 365 * dayMs,
+    fallback: String(90 * dayMs),
+  }),
   passwordHashesMax: integer(
     "PASSWORD_HASHES_MAX",
     "Most password hashes at a time, each 19 MiB; by default one a core",

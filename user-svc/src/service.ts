@@ -2,29 +2,43 @@ import { createLocalKeySet } from "@quartet/chassis/auth/key-set";
 import { implement } from "@quartet/chassis/rpc/implement";
 import { openServiceCore } from "@quartet/chassis/service-core";
 import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { secretOf } from "@quartet/chassis/storage/secrets";
 import { UserService } from "@quartet/proto/shop/user/v1/user_service_pb";
+import { createChangePassword } from "./app/change-password.ts";
 import { createCreateSession } from "./app/create-session.ts";
 import { createCreateUser } from "./app/create-user.ts";
+import { createDeleteSession } from "./app/delete-session.ts";
+import { createDeleteUser } from "./app/delete-user.ts";
+import { createRefreshSession } from "./app/refresh-session.ts";
+import { createUpdateUser } from "./app/update-user.ts";
 import type { UserConfig } from "./config.ts";
 import { createToOutgoing } from "./events/publish.ts";
+import { createHousekeeping } from "./housekeeping.ts";
 import { migrations } from "./migrations.ts";
 import { createUserServiceImpl } from "./rpc/user-service.ts";
 import { createAccessTokenSigner } from "./security/access-token-signer.ts";
 import { createPasswordHasher } from "./security/password-hasher.ts";
-import { newRefreshToken } from "./security/refresh-token.ts";
+import { createRefreshTokens } from "./security/refresh-token.ts";
 import { publicKeysOf } from "./security/signing-key.ts";
-import { createSessionSweeper } from "./session-sweeper.ts";
+import { overwriteDeleted, vacuumAfterDeletions } from "./storage/erasure.ts";
+import { createSessionStore } from "./storage/session-store.ts";
 import { loadSigningKeys } from "./storage/signing-key-store.ts";
-import { createUserQueries } from "./storage/user-queries.ts";
+import { createSessionQueries, createUserQueries } from "./storage/user-queries.ts";
 import { createUserStore } from "./storage/user-store.ts";
 
 /** Puts user-svc together: the only place that knows every part of it. */
 export async function createService(config: UserConfig, overrides: ServiceOverrides = {}): Promise<Service> {
   const core = await openServiceCore({ name: "user-svc", config, migrations, ...overrides });
   const { database, unitOfWork, now, newId, log } = core;
+  overwriteDeleted(database);
+  await vacuumAfterDeletions(database, now()).catch((error) => {
+    log.warn({ err: error }, "cannot rewrite the database after deletions; the next start tries again");
+  });
 
-  const users = createUserStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }) });
-  const queries = createUserQueries({ database });
+  const stored = { database, unitOfWork, toOutgoing: createToOutgoing({ newId }) };
+  const [users, sessions] = [createUserStore(stored), createSessionStore(stored)];
+  const [queries, sessionQueries] = [createUserQueries({ database }), createSessionQueries({ database })];
+  const refreshTokens = createRefreshTokens({ key: secretOf(database, "refresh_token") });
   const passwords = await createPasswordHasher({
     concurrentMax: config.passwordHashesMax,
     waitingMax: config.passwordHashesWaitingMax,
@@ -37,27 +51,25 @@ export async function createService(config: UserConfig, overrides: ServiceOverri
     now,
     newId,
   });
-  const { accessTokenLifetimeMs, refreshTokenLifetimeMs } = config;
+  const shared = { users, sessions, passwords, signer, refreshTokens, lifetimes: config, now, newId };
   const implementation = createUserServiceImpl({
     queries,
-    createUser: createCreateUser({ users, passwords, now, newId }),
-    createSession: createCreateSession({
-      users,
-      queries,
-      passwords,
-      signer,
-      accessTokenLifetimeMs,
-      refreshTokenLifetimeMs,
-      now,
-      newId,
-      newRefreshToken,
-    }),
+    sessionQueries,
+    createUser: createCreateUser(shared),
+    updateUser: createUpdateUser(shared),
+    deleteUser: createDeleteUser(shared),
+    changePassword: createChangePassword({ ...shared, queries }),
+    createSession: createCreateSession({ ...shared, queries }),
+    refreshSession: createRefreshSession({ ...shared, queries: sessionQueries }),
+    deleteSession: createDeleteSession(shared),
+    pageTokens: core.pageTokens,
+    now,
   });
 
   return createServiceHost(core, {
     registrations: [implement(UserService, implementation)],
     handlers: [],
-    workers: [createSessionSweeper({ users, now, log })],
+    workers: createHousekeeping({ sessions, database, now, log }),
     keySet: createLocalKeySet(publicKeysOf(keys)),
     ...overrides,
   });

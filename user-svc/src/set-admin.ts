@@ -9,6 +9,7 @@ import { readUserConfig } from "./config.ts";
 import { createToOutgoing } from "./events/publish.ts";
 import { migrations } from "./migrations.ts";
 import { createPasswordHasher } from "./security/password-hasher.ts";
+import { overwriteDeleted } from "./storage/erasure.ts";
 import { createUserStore } from "./storage/user-store.ts";
 
 // As the contract has it for everyone: another password could be set and never be used to log in.
@@ -32,6 +33,7 @@ const password = given === "" ? randomBytes(madeUpPasswordBytes).toString("base6
 
 const core = await openServiceCore({ name: "user-svc", config: readUserConfig(), migrations });
 const { database, unitOfWork, now, newId } = core;
+overwriteDeleted(database);
 const users = createUserStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }) });
 const passwords = await createPasswordHasher({ concurrentMax: 1, waitingMax: 0 });
 const user = await createSetAdministrator({ users, passwords, now, newId })({ email, password });

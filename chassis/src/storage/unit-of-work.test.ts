@@ -7,7 +7,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import type { IncomingMessage, OutgoingEvent } from "./messages.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { createUnitOfWork, type RequestClaim, type UnitOfWork } from "./unit-of-work.ts";
+import { createUnitOfWork, forgottenHash, type RequestClaim, type UnitOfWork } from "./unit-of-work.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -136,6 +136,13 @@ describe("unit of work", () => {
     await create("a", claim());
     await assert.rejects(create("b", claim({ hash: "h2" })), isReuse);
     assert.deepEqual(names(), ["a"]);
+  });
+
+  it("takes any request for the repetition of one whose content was forgotten", async () => {
+    await create("a", claim());
+    database.sqlite.prepare("UPDATE request_claims SET hash = ?").run(forgottenHash);
+    assert.equal(await create("b", claim({ hash: "h2" })), "found a");
+    assert.deepEqual([names(), runs], [["a"], 1]);
   });
 
   it("tells callers, methods and request ids apart", async () => {

@@ -24,6 +24,12 @@ export interface RequestClaim {
 }
 
 /**
+ * What may be written over the hash of a claim to forget what was asked: from then on every request with its id counts as
+ * a repetition.
+ */
+export const forgottenHash = "forgotten";
+
+/**
  * The one way to write. Works are synchronous and may be run again, so they decide and store and do nothing else; an
  * error they throw undoes all that they wrote. Each resolves after the commit is on disk and rejects as
  * {@link Database.transact} does.
@@ -94,7 +100,8 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
       const trace = currentTrace();
       const done = await database.transact(() => {
         const earlier = selectClaim.get(caller, method, requestId);
-        if (earlier !== undefined && earlier.hash !== hash) throw requestIdReused(requestId);
+        const isOther = earlier !== undefined && earlier.hash !== hash && earlier.hash !== forgottenHash;
+        if (isOther) throw requestIdReused(requestId);
         if (earlier !== undefined) return { value: reload(earlier.resource) };
         const made = perform(work, trace);
         insertClaim.run(caller, method, requestId, hash, made.resource, now());

@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-import { DomainError } from "@quartet/chassis/domain-error";
-import { openSession, type Session } from "../domain/session.ts";
+import { invalidCredentials, openSession, type Session, type SessionLifetimes } from "../domain/session.ts";
 import { normalizeEmail } from "../domain/user.ts";
-import type { AccessTokenSigner, PasswordHasher, UserQueries, UserStore } from "./ports.ts";
+import type { AccessTokenSigner, PasswordHasher, RefreshTokens, SessionStore, UserQueries } from "./ports.ts";
 
 /** A session as its owner gets to see it, once. */
 export interface OpenedSession {
@@ -16,36 +14,30 @@ export type CreateSession = (input: { readonly email: string; readonly password:
 
 /**
  * Creates the command that logs in. An unknown address and a wrong password answer the same, after the same work:
- * `unauthenticated` INVALID_CREDENTIALS.
+ * `unauthenticated` INVALID_CREDENTIALS. So does a password that is changed while it is checked.
  */
 export function createCreateSession(deps: {
-  users: Pick<UserStore, "addSession">;
+  sessions: Pick<SessionStore, "open">;
   queries: Pick<UserQueries, "findByEmail">;
   passwords: PasswordHasher;
   signer: AccessTokenSigner;
-  accessTokenLifetimeMs: number;
-  refreshTokenLifetimeMs: number;
+  refreshTokens: Pick<RefreshTokens, "create">;
+  lifetimes: SessionLifetimes & { readonly accessTokenLifetimeMs: number };
   now: () => number;
   newId: () => string;
-  newRefreshToken: () => string;
 }): CreateSession {
+  const { lifetimes } = deps;
   return async ({ email, password }) => {
     const user = await deps.queries.findByEmail(normalizeEmail(email));
     const isRight = await deps.passwords.verify(password, user?.passwordHash);
-    if (user === undefined || !isRight) {
-      throw new DomainError("unauthenticated", "INVALID_CREDENTIALS", "e-mail address or password is wrong");
-    }
-    const now = deps.now();
-    const refreshToken = deps.newRefreshToken();
-    const refreshTokenHash = createHash("sha256").update(refreshToken).digest("base64url");
-    const session = openSession(
-      { id: deps.newId(), userId: user.id, refreshTokenHash },
-      now,
-      deps.refreshTokenLifetimeMs,
+    if (user === undefined || !isRight) throw invalidCredentials();
+    const [id, now] = [deps.newId(), deps.now()];
+    const { text: refreshToken, hash } = deps.refreshTokens.create(id, 1);
+    const accessTokenExpireTime = now + lifetimes.accessTokenLifetimeMs;
+    const accessToken = await deps.signer.sign({ user, sessionId: id, expireTime: accessTokenExpireTime });
+    const session = await deps.sessions.open(user.id, (found) =>
+      openSession(found, { id, checked: user, refreshTokenHash: hash }, now, lifetimes),
     );
-    const accessTokenExpireTime = now + deps.accessTokenLifetimeMs;
-    const accessToken = await deps.signer.sign({ user, sessionId: session.id, expireTime: accessTokenExpireTime });
-    await deps.users.addSession(session);
     return { session, accessToken, accessTokenExpireTime, refreshToken };
   };
 }

@@ -1,9 +1,13 @@
-import { createUser, makeAdministrator, normalizeEmail, type User } from "../domain/user.ts";
+import { makeAdministrator } from "../domain/change-user.ts";
+import { createUser, normalizeEmail, type User } from "../domain/user.ts";
 import type { PasswordHasher, UserStore } from "./ports.ts";
 
 export type SetAdministrator = (input: { readonly email: string; readonly password: string }) => Promise<User>;
 
-/** Creates the command that makes the user with an address an administrator with a new password, or creates them. */
+/**
+ * Creates the command that makes the user with an address an administrator with a new password, or creates them. All
+ * sessions of the user end.
+ */
 export function createSetAdministrator(deps: {
   users: Pick<UserStore, "put">;
   passwords: PasswordHasher;

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { toName } from "@quartet/chassis/resource-name";
 import { toEtag } from "@quartet/chassis/rpc/etag";
@@ -10,6 +10,7 @@ import {
   UserSchema,
 } from "@quartet/proto/shop/user/v1/user_pb";
 import type { OpenedSession } from "../app/create-session.ts";
+import type { Session } from "../domain/session.ts";
 import type { Role, User } from "../domain/user.ts";
 
 const roles: Readonly<Record<Role, User_Role>> = { CUSTOMER: User_Role.CUSTOMER, ADMIN: User_Role.ADMIN };
@@ -27,14 +28,27 @@ export function toUserMessage(user: User): UserMessage {
   });
 }
 
-/** Returns the message of a session just opened, with its secrets. */
-export function toSessionMessage(opened: OpenedSession): SessionMessage {
+/** Returns the message of a session as lists show it, without secrets. */
+export function toSessionMessage(session: Session): SessionMessage {
+  return create(SessionSchema, fieldsOf(session));
+}
+
+/** Returns the message of a session just opened or renewed, with its secrets. */
+export function toOpenedSessionMessage(opened: OpenedSession): SessionMessage {
   return create(SessionSchema, {
-    name: toName("sessions", opened.session.id),
-    user: toName("users", opened.session.userId),
+    ...fieldsOf(opened.session),
     accessToken: opened.accessToken,
     accessTokenExpireTime: timestampFromMs(opened.accessTokenExpireTime),
     refreshToken: opened.refreshToken,
-    refreshTokenExpireTime: timestampFromMs(opened.session.expireTime),
   });
+}
+
+function fieldsOf(session: Session): MessageInitShape<typeof SessionSchema> {
+  return {
+    name: toName("sessions", session.id),
+    user: toName("users", session.userId),
+    refreshTokenExpireTime: timestampFromMs(session.expireTime),
+    createTime: timestampFromMs(session.createTime),
+    refreshTime: timestampFromMs(session.refreshTime),
+  };
 }

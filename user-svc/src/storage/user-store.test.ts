@@ -20,7 +20,7 @@ describe("the user database", () => {
   });
 
   it("keeps no password that is not argon2id, and no address in capitals", () => {
-    const insert = database.sqlite.prepare("INSERT INTO users VALUES (?, ?, 'Ada', 'CUSTOMER', ?, 1, 0, 0)");
+    const insert = database.sqlite.prepare("INSERT INTO users VALUES (?, ?, 'Ada', 'CUSTOMER', ?, 1, 0, 0, 1)");
     assert.throws(() => insert.run("1", "ada@example.org", "plain"), /CHECK constraint failed/);
     assert.throws(() => insert.run("1", "Ada@example.org", "$argon2id$x"), /CHECK constraint failed/);
     insert.run("1", "ada@example.org", "$argon2id$x");
