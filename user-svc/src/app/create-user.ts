@@ -10,7 +10,8 @@ export type CreateUser = (
 
 /**
  * Creates the command that creates a customer, once for each request id. The claim leaves the password out, because not
- * even a hash of it may be stored there; a repetition is told from a reuse by checking the password itself.
+ * even a hash of it may be stored there; a repetition is told from a reuse by checking the password itself. So a
+ * repetition with a password that was changed since is refused as well.
  */
 export function createCreateUser(deps: {
   users: Pick<UserStore, "create">;
