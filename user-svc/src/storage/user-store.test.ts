@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import type { Database } from "@quartet/chassis/storage/database";
 import { assertSchemaMatches } from "@quartet/chassis/testing/schema-check";
 import { openTestDatabase } from "@quartet/chassis/testing/test-database";
@@ -25,6 +26,24 @@ describe("the user database", () => {
     assert.throws(() => insert.run("1", "Ada@example.org", "$argon2id$x"), /CHECK constraint failed/);
     insert.run("1", "ada@example.org", "$argon2id$x");
     assert.throws(() => insert.run("2", "ada@example.org", "$argon2id$x"), /UNIQUE constraint failed/);
+  });
+
+  it("adds to a database of before, whose sessions end", async () => {
+    const before = await openTestDatabase();
+    before.sqlite.exec(readFileSync(new URL("0000_users.sql", migrations.folder), "utf8"));
+    before.sqlite.exec(
+      "INSERT INTO users VALUES ('ada', 'ada@example.org', 'Ada', 'CUSTOMER', '$argon2id$x', 2, 3, 4)",
+    );
+    before.sqlite.exec("INSERT INTO sessions VALUES ('s1', 'ada', 'hash', 5, 6)");
+    before.sqlite.exec(readFileSync(new URL("0001_renewal_and_deletion.sql", migrations.folder), "utf8"));
+    assert.deepEqual(before.orm.select().from(schema.users).all(), [
+      {
+        ...{ id: "ada", email: "ada@example.org", displayName: "Ada", role: "CUSTOMER", passwordHash: "$argon2id$x" },
+        ...{ version: 2, createTime: 3, updateTime: 4, sessionEpoch: 1 },
+      },
+    ]);
+    assert.deepEqual(before.orm.select().from(schema.sessions).all(), []);
+    await before.close();
   });
 
   it("makes one signing key, also when two ask at once", async () => {
