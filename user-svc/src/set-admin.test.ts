@@ -7,7 +7,11 @@ import { type BrokerStage, createMemoryStage } from "@quartet/chassis/testing/br
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { type Neighbour, startNeighbour } from "@quartet/chassis/testing/neighbour";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
-import { UserCreatedSchema } from "@quartet/proto/shop/user/v1/user_events_pb";
+import {
+  SessionRevoked_Reason,
+  SessionRevokedSchema,
+  UserCreatedSchema,
+} from "@quartet/proto/shop/user/v1/user_events_pb";
 import { User_Role } from "@quartet/proto/shop/user/v1/user_pb";
 import { UserService } from "@quartet/proto/shop/user/v1/user_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -76,6 +80,30 @@ describe("set-admin", function () {
     await assert.rejects(
       service.client.createSession(ada),
       (error) => error instanceof ConnectError && error.code === Code.Unauthenticated,
+    );
+  });
+
+  it("ends all sessions of the user and tells of it, like any new password", async () => {
+    const { name } = await service.client.createUser(ada);
+    const opened = [await service.client.createSession(ada), await service.client.createSession(ada)];
+    await setAdmin([ada.email], "");
+    for (const { refreshToken } of opened) {
+      await assert.rejects(
+        service.client.refreshSession({ refreshToken }),
+        (error) => error instanceof ConnectError && error.code === Code.Unauthenticated,
+      );
+    }
+    await eventually("the sessions are told of", () => neighbour.heardOf(SessionRevokedSchema).length === 2);
+    assert.deepEqual(
+      neighbour
+        .heardOf(SessionRevokedSchema)
+        .map(({ session, user, reason }) => [session, user, reason])
+        .sort(),
+      opened.map((session) => [session.name, name, SessionRevoked_Reason.PASSWORD_CHANGED]).sort(),
+    );
+    assert.deepEqual(
+      neighbour.heard.filter(({ aggregate }) => aggregate === name).map(({ type }) => type.split(".").at(-1)),
+      ["UserCreated", "UserUpdated", "PasswordChanged"],
     );
   });
 
