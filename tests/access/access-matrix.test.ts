@@ -4,6 +4,7 @@ import { policyOf } from "@quartet/chassis/rpc/policy";
 import { Access } from "@quartet/proto/shop/options/v1/options_pb";
 import { after, before, describe, it } from "mocha";
 import { serviceNames } from "../../tools/stack/stack-config.ts";
+import { type Belonging, makeBelonging, otherFields } from "./belongings.ts";
 import { callers, type Standing } from "./callers.ts";
 import { allMethods, failureOf, nameOf, requestOf, resourceOf } from "./methods.ts";
 import { folderOf, type RunningShop, type StockedShop, startShop, stockShop } from "./running-shop.ts";
@@ -38,16 +39,21 @@ describe("the access policy", () => {
   });
   after(() => shop.stop());
 
-  /** The resource of the customer that a method of an owner is called for. */
-  const ownedBy = (method: DescMethod) => {
-    const resource = resourceOf(method) ?? assert.fail(`${method.name} is for owners and its path names no resource`);
-    const name = stocked.owned.get(resource.collection);
-    return { ...resource, name: name ?? assert.fail(`stockShop() makes none of the ${resource.collection}`) };
-  };
-  const requestFor = (method: DescMethod) => {
-    if (policyOf(method).access !== Access.OWNER) return requestOf(method);
-    const { field, name } = ownedBy(method);
-    return requestOf(method, field, name);
+  const resourceFor = (method: DescMethod) =>
+    resourceOf(method) ?? assert.fail(`${method.name} is for owners and its path names no resource`);
+  const requestFor = (method: DescMethod, name: string) =>
+    requestOf(method, otherFields[method.name], { path: resourceFor(method).field, value: name });
+
+  /** Of each collection, one that is there to be refused to others. */
+  const guarded = new Map<string, Belonging>();
+  /** Whoever is let in may change or delete what it calls for, and gets one of its own. */
+  const belongingFor = async (method: DescMethod, standing: Standing): Promise<Belonging> => {
+    const { collection } = resourceFor(method);
+    const make = () => makeBelonging(shop, stocked, collection);
+    if (standing === "owner" || standing === "admin") return await make();
+    const kept = guarded.get(collection) ?? (await make());
+    guarded.set(collection, kept);
+    return kept;
   };
 
   it("covers every service", () => {
@@ -61,13 +67,16 @@ describe("the access policy", () => {
       for (const caller of callers) {
         const verdict = verdictOf(method, caller.standing);
         it(`answers ${caller.name}: ${verdict}`, async () => {
-          const authorization = await caller.authorization(shop.tokens, stocked.userId);
-          const failure = await failureOf(shop.transportTo(method.parent), method, requestFor(method), authorization);
+          const isForOwners = policyOf(method).access === Access.OWNER;
+          const belonging = isForOwners ? await belongingFor(method, caller.standing) : undefined;
+          const authorization = await caller.authorization(shop.tokens, belonging?.userId ?? stocked.userId);
+          const request = belonging === undefined ? requestOf(method) : requestFor(method, belonging.name);
+          const failure = await failureOf(shop.transportTo(method.parent), method, request, authorization);
           const answer = nameOf(failure);
-          if (verdict === "not found") assert.match(answer, /^NotFound [A-Z]+_NOT_FOUND$/);
+          if (verdict === "not found") assert.match(answer, /^NotFound [A-Z_]+_NOT_FOUND$/);
           else if (verdict !== "let in") assert.equal(answer, verdict);
           // Whoever is let in with an empty request gets to hear from the validation behind the gate, or a list.
-          else if (policyOf(method).access === Access.OWNER) assert.equal(answer, "OK");
+          else if (isForOwners) assert.equal(answer, "OK");
           else assert.match(answer, /^(OK|InvalidArgument INVALID_FIELDS)$/);
         });
       }
@@ -78,13 +87,14 @@ describe("the access policy", () => {
   const forOwners = allMethods().filter((method) => policyOf(method).access === Access.OWNER);
   for (const method of forOwners) {
     it(`lets nobody tell a stranger's resource from a missing one by ${method.name}`, async () => {
-      const { field, collection, name } = ownedBy(method);
+      const { collection } = resourceFor(method);
+      const { name, userId } = await belongingFor(method, "stranger");
       const missing = `${collection}/${"0".repeat(8)}-0000-7000-8000-${"0".repeat(12)}`;
       const [stranger] = strangers;
-      const authorization = await stranger?.authorization(shop.tokens, stocked.userId);
+      const authorization = await stranger?.authorization(shop.tokens, userId);
       const answers = await Promise.all(
         [name, missing].map(async (resource) => {
-          const request = requestOf(method, field, resource);
+          const request = requestFor(method, resource);
           const failure = await failureOf(shop.transportTo(method.parent), method, request, authorization);
           return visible(failure ?? assert.fail(`${resource} was found`), resource);
         }),

@@ -1,5 +1,6 @@
 import {
   create,
+  type DescMessage,
   type DescMethod,
   type DescMethodStreaming,
   type DescMethodUnary,
@@ -23,25 +24,32 @@ function allServices(): DescService[] {
 
 const contract = loadContract();
 
-/** The field of a method's request that names a resource in its path, and the collection: `{name=orders/*}`. */
+/** The field of a method's request that names a resource in its path, and the collection: `{order.name=orders/*}`. */
 export function resourceOf(method: DescMethod): { field: string; collection: string } | undefined {
   const http = contract.registry.getExtension("google.api.http");
   if (http === undefined) throw new Error("the contract does not hold google.api.http");
   const { pattern } = getOption(method, http) as { pattern: { value?: string | { path: string } } };
   const template = typeof pattern.value === "string" ? pattern.value : pattern.value?.path;
-  const [, field, collection] = /\{(\w+)=(\w+)\/\*/.exec(template ?? "") ?? [];
+  const [, field, collection] = /\{([\w.]+)=(\w+)\/\*/.exec(template ?? "") ?? [];
   return field === undefined || collection === undefined ? undefined : { field, collection };
 }
 
-/** A request of a method with one text set, or with none. */
-export function requestOf(method: DescMethod, field?: string, value?: string): Message {
-  return create(method.input, field === undefined ? {} : { [localNameOf(method, field)]: value });
+/** A request of a method with some fields, and one text at a path in it, as in "order.name". */
+export function requestOf(
+  method: DescMethod,
+  fields: Readonly<Record<string, unknown>> = {},
+  text?: { readonly path: string; readonly value: string },
+): Message {
+  return create(method.input, text === undefined ? fields : { ...fields, ...nested(method.input, text) });
 }
 
-function localNameOf(method: DescMethod, field: string): string {
-  const found = method.input.fields.find(({ name }) => name === field);
-  if (found === undefined) throw new Error(`${method.input.typeName} has no field ${field}`);
-  return found.localName;
+function nested(message: DescMessage, { path, value }: { path: string; value: string }): Record<string, unknown> {
+  const [name = "", ...rest] = path.split(".");
+  const field = message.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) throw new Error(`${message.typeName} has no field ${name}`);
+  if (rest.length === 0) return { [field.localName]: value };
+  if (field.fieldKind !== "message") throw new Error(`${message.typeName}.${name} holds no fields`);
+  return { [field.localName]: nested(field.message, { path: rest.join("."), value }) };
 }
 
 /** How a call ended: undefined when it succeeded. Of a stream, the first message or its end decides. */
