@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { newId } from "@quartet/chassis/ids";
 import { policyOf } from "@quartet/chassis/rpc/policy";
-import { Access } from "@quartet/proto/shop/options/v1/options_pb";
+import { Access, Idempotency } from "@quartet/proto/shop/options/v1/options_pb";
 import { after, before, describe, it } from "mocha";
 import { serviceNames } from "../../tools/stack/stack-config.ts";
 import { type Belonging, makeBelonging, otherFields } from "./belongings.ts";
 import { callers, type Standing } from "./callers.ts";
-import { allMethods, failureOf, nameOf, requestOf, resourceOf } from "./methods.ts";
+import { allMethods, answerOf, failureOf, nameOf, requestOf, resourceOf } from "./methods.ts";
 import { folderOf, type RunningShop, type StockedShop, startShop, stockShop } from "./running-shop.ts";
 
 /** What the policy alone says of a caller: let in, or the answer. */
@@ -41,19 +42,39 @@ describe("the access policy", () => {
 
   const resourceFor = (method: DescMethod) =>
     resourceOf(method) ?? assert.fail(`${method.name} is for owners and its path names no resource`);
-  const requestFor = (method: DescMethod, name: string) =>
-    requestOf(method, otherFields[method.name], { path: resourceFor(method).field, value: name });
+  const requestFor = (method: DescMethod, name: string) => {
+    const hasRequestId = method.input.fields.some((field) => field.name === "request_id");
+    const fields = { ...(hasRequestId && { requestId: newId() }), ...otherFields[method.name] };
+    return requestOf(method, fields, { path: resourceFor(method).field, value: name });
+  };
+  const call = (method: DescMethod, name: string, authorization: string | undefined) =>
+    failureOf(shop.transportTo(method.parent), method, requestFor(method, name), authorization);
 
-  /** Of each collection, one that is there to be refused to others. */
-  const guarded = new Map<string, Belonging>();
-  /** Whoever is let in may change or delete what it calls for, and gets one of its own. */
-  const belongingFor = async (method: DescMethod, standing: Standing): Promise<Belonging> => {
+  /** Of each collection, one that is there to be read by some and refused to others. */
+  const guarded = new Map<string, { belonging: Belonging; before: Message | undefined }>();
+  const guardedOf = async (collection: string) => {
+    const known = guarded.get(collection);
+    if (known !== undefined) return known;
+    const belonging = await makeBelonging(shop, stocked, collection);
+    const made = { belonging, before: await look(collection, belonging) };
+    guarded.set(collection, made);
+    return made;
+  };
+  /** Whoever may change or delete what it calls for gets one of its own. */
+  const belongingFor = async (method: DescMethod, verdict: string): Promise<Belonging> => {
     const { collection } = resourceFor(method);
-    const make = () => makeBelonging(shop, stocked, collection);
-    if (standing === "owner" || standing === "admin") return await make();
-    const kept = guarded.get(collection) ?? (await make());
-    guarded.set(collection, kept);
-    return kept;
+    const isKept = verdict !== "let in" || policyOf(method).idempotency === Idempotency.NO_SIDE_EFFECTS;
+    return isKept ? (await guardedOf(collection)).belonging : makeBelonging(shop, stocked, collection);
+  };
+  const methodOn = (collection: string, isWanted: (method: DescMethod) => boolean) =>
+    allMethods().find((method) => resourceOf(method)?.collection === collection && isWanted(method));
+  const ownerOf = async ({ userId }: Belonging) => (await shop.authorizationOf(userId)).authorization;
+  /** What its owner gets to see of a resource; undefined where no method returns just that. */
+  const look = async (collection: string, belonging: Belonging) => {
+    const reader = methodOn(collection, ({ name }) => name.startsWith("Get"));
+    if (reader === undefined) return undefined;
+    const request = requestFor(reader, belonging.name);
+    return answerOf(shop.transportTo(reader.parent), reader, request, await ownerOf(belonging));
   };
 
   it("covers every service", () => {
@@ -67,35 +88,51 @@ describe("the access policy", () => {
       for (const caller of callers) {
         const verdict = verdictOf(method, caller.standing);
         it(`answers ${caller.name}: ${verdict}`, async () => {
-          const isForOwners = policyOf(method).access === Access.OWNER;
-          const belonging = isForOwners ? await belongingFor(method, caller.standing) : undefined;
+          const isForOne = resourceOf(method) !== undefined || policyOf(method).access === Access.OWNER;
+          const belonging = isForOne ? await belongingFor(method, verdict) : undefined;
           const authorization = await caller.authorization(shop.tokens, belonging?.userId ?? stocked.userId);
-          const request = belonging === undefined ? requestOf(method) : requestFor(method, belonging.name);
-          const failure = await failureOf(shop.transportTo(method.parent), method, request, authorization);
+          const failure =
+            belonging === undefined
+              ? await failureOf(shop.transportTo(method.parent), method, requestOf(method), authorization)
+              : await call(method, belonging.name, authorization);
           const answer = nameOf(failure);
           if (verdict === "not found") assert.match(answer, /^NotFound [A-Z_]+_NOT_FOUND$/);
           else if (verdict !== "let in") assert.equal(answer, verdict);
+          else if (belonging !== undefined) assert.equal(answer, "OK");
           // Whoever is let in with an empty request gets to hear from the validation behind the gate, or a list.
-          else if (isForOwners) assert.equal(answer, "OK");
           else assert.match(answer, /^(OK|InvalidArgument INVALID_FIELDS)$/);
         });
       }
     });
   }
 
+  describe("once everybody has tried", () => {
+    it("has left what was refused as it was", async () => {
+      assert.ok(guarded.size >= 4);
+      for (const [collection, { belonging, before }] of guarded) {
+        if (before !== undefined) {
+          assert.deepEqual(await look(collection, belonging), before);
+          continue;
+        }
+        // Nothing shows it alone, but its owner can still do something with it.
+        const method = methodOn(collection, () => true) ?? assert.fail();
+        assert.equal(nameOf(await call(method, belonging.name, await ownerOf(belonging))), "OK", collection);
+      }
+    });
+  });
+
   const strangers = callers.filter(({ standing }) => standing === "stranger");
   const forOwners = allMethods().filter((method) => policyOf(method).access === Access.OWNER);
   for (const method of forOwners) {
     it(`lets nobody tell a stranger's resource from a missing one by ${method.name}`, async () => {
       const { collection } = resourceFor(method);
-      const { name, userId } = await belongingFor(method, "stranger");
+      const { name, userId } = await belongingFor(method, "not found");
       const missing = `${collection}/${"0".repeat(8)}-0000-7000-8000-${"0".repeat(12)}`;
       const [stranger] = strangers;
       const authorization = await stranger?.authorization(shop.tokens, userId);
       const answers = await Promise.all(
         [name, missing].map(async (resource) => {
-          const request = requestFor(method, resource);
-          const failure = await failureOf(shop.transportTo(method.parent), method, request, authorization);
+          const failure = await call(method, resource, authorization);
           return visible(failure ?? assert.fail(`${resource} was found`), resource);
         }),
       );
@@ -104,9 +141,17 @@ describe("the access policy", () => {
     });
   }
 
-  it("has owners of orders, payments and users", () => {
+  it("has owners of orders, payments, sessions and users", () => {
     const names = forOwners.map(({ name }) => name);
-    for (const name of ["GetOrder", "CancelOrder", "ListOrderEvents", "GetPayment", "GetUser"]) {
+    for (const name of [
+      "GetOrder",
+      "CancelOrder",
+      "ListOrderEvents",
+      "WatchOrder",
+      "GetPayment",
+      "DeleteUser",
+      "DeleteSession",
+    ]) {
       assert.ok(names.includes(name), name);
     }
   });

@@ -59,31 +59,37 @@ export async function failureOf(
   request: Message,
   authorization: string | undefined,
 ): Promise<ConnectError | undefined> {
-  const headers = authorization === undefined ? {} : { authorization };
   try {
-    if (method.methodKind === "unary") {
-      await transport.unary(method as DescMethodUnary, undefined, undefined, headers, request);
-    } else if (method.methodKind === "server_streaming") {
-      const gone = new AbortController();
-      const requests = (async function* () {
-        yield request;
-      })();
-      const { message } = await transport.stream(
-        method as DescMethodStreaming,
-        gone.signal,
-        undefined,
-        headers,
-        requests,
-      );
-      await message[Symbol.asyncIterator]().next();
-      gone.abort();
-    } else {
-      throw new Error(`${method.name} streams requests, which the contract does not allow`);
-    }
+    await answerOf(transport, method, request, authorization);
     return undefined;
   } catch (error) {
     return ConnectError.from(error);
   }
+}
+
+/** What a call answers. Of a stream, the first message; undefined when it ends without one. */
+export async function answerOf(
+  transport: Transport,
+  method: DescMethod,
+  request: Message,
+  authorization: string | undefined,
+): Promise<Message | undefined> {
+  const headers = authorization === undefined ? {} : { authorization };
+  if (method.methodKind === "unary") {
+    return (await transport.unary(method as DescMethodUnary, undefined, undefined, headers, request)).message;
+  }
+  if (method.methodKind !== "server_streaming") {
+    throw new Error(`${method.name} streams requests, which the contract does not allow`);
+  }
+  const gone = new AbortController();
+  const requests = (async function* () {
+    yield request;
+  })();
+  const streaming = method as DescMethodStreaming;
+  const { message } = await transport.stream(streaming, gone.signal, undefined, headers, requests);
+  const first = await message[Symbol.asyncIterator]().next();
+  gone.abort();
+  return first.done ? undefined : first.value;
 }
 
 /** A result in short: "OK", or code and reason. */
