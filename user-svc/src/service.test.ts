@@ -152,6 +152,18 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       assert.deepEqual([event?.session, event?.reason], [opened.name, SessionRevoked_Reason.TOKEN_REUSED]);
     });
 
+    it("lets one of two processes renew a session by the same token", async () => {
+      await service.client.createUser(ada);
+      const twin = await home.start(stage);
+      for (let round = 0; round < 5; round++) {
+        const { refreshToken } = await service.client.createSession(ada);
+        const calls = [service, twin, service, twin].map(({ client }) => client.refreshSession({ refreshToken }));
+        const results = await Promise.allSettled(calls);
+        assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+      }
+      await heard(SessionRevokedSchema, 5);
+    });
+
     it("tells of all that happens to an account, each with a higher version, and of its end last", async () => {
       const { name } = await service.client.createUser(ada);
       const headers = await logIn();

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { openDatabase } from "@quartet/chassis/storage/database";
 import { fixedClock } from "@quartet/chassis/testing/clock";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { openTestCommands, type TestCommands } from "../testing/open-commands.ts";
 import { emptyLog, vacuumAfterDeletions } from "./erasure.ts";
-import { deletedUsers } from "./schema.ts";
+import { deletedUsers, users } from "./schema.ts";
 
 const password = "correct horse battery staple";
 
@@ -54,18 +55,34 @@ describe("the erasure of accounts", () => {
   });
 
   it("leaves nothing of copies that SQLite made of rows either, once the file is rewritten", async () => {
-    const users = await register(300);
+    const registered = await register(300);
     // Rows that grow make pages split, and what was in the other half stays where it was.
-    await Promise.all(users.map(({ id }) => commands.updateUser(id, { displayName: "x".repeat(100) }, undefined)));
+    await Promise.all(registered.map(({ id }) => commands.updateUser(id, { displayName: "x".repeat(100) }, undefined)));
     emptyLog(commands.database);
     const before = bytes();
-    const copied = users.map((_, at) => at).filter((at) => before.split(`mail${at}.`).length - 1 > 2);
+    const copied = registered.map((_, at) => at).filter((at) => before.split(`mail${at}.`).length - 1 > 2);
     assert.ok(copied.length > 0, "SQLite made no copies");
-    await Promise.all(copied.map((at) => commands.deleteUser(users[at]?.id ?? "", undefined)));
+    await Promise.all(copied.map((at) => commands.deleteUser(registered[at]?.id ?? "", undefined)));
     clock.advance(1);
     assert.equal(await vacuumAfterDeletions(commands.database, clock.now()), true);
     const left = bytes();
     for (const trace of copied.flatMap(tracesOf)) assert.ok(!left.includes(trace), trace);
+  });
+
+  it("rewrites the file under another process, which goes on", async () => {
+    const [ada, bob] = await register(2);
+    const other = openDatabase({ file: commands.database.file });
+    const names = other.orm.select().from(users).orderBy(users.id);
+    assert.equal(names.all().length, 2);
+    await commands.deleteUser(ada?.id ?? "", undefined);
+    clock.advance(1);
+    assert.equal(await vacuumAfterDeletions(commands.database, clock.now()), true);
+    await other.transact(() => other.orm.update(users).set({ displayName: "Bob" }).run());
+    assert.deepEqual(
+      names.all().map(({ id, displayName }) => [id, displayName]),
+      [[bob?.id, "Bob"]],
+    );
+    await other.close();
   });
 
   it("rewrites the file once for the accounts that were deleted before", async () => {

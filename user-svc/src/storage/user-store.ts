@@ -10,16 +10,17 @@ import { createEndedSessions } from "./ended-sessions.ts";
 import { deletedUsers, sessions, users } from "./schema.ts";
 import { createUserRows } from "./user-rows.ts";
 
-/** Most sessions that end in the transaction of their cause. What is left follows in others. */
-const sessionsAtOnceMax = 100;
+const sessionsAtOnceMaxDefault = 100;
 
 /** Creates the store of users on SQLite. `toOutgoing` encodes events for the outbox. */
 export function createUserStore(options: {
   database: Database;
   unitOfWork: UnitOfWork;
   toOutgoing: (event: UserEvent | SessionEvent) => OutgoingEvent;
+  /** Most sessions that are removed in the transaction of their cause. What is left follows in others. */
+  sessionsAtOnceMax?: number;
 }): UserStore {
-  const { unitOfWork, toOutgoing } = options;
+  const { unitOfWork, toOutgoing, sessionsAtOnceMax = sessionsAtOnceMaxDefault } = options;
   const { orm } = options.database;
   const load = createUserRows(options.database);
   const ended = createEndedSessions(options.database);

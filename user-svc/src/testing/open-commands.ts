@@ -77,8 +77,9 @@ export async function openTestCommands(options: {
   readonly passwords?: PasswordHasher;
   readonly signerOf?: (database: Database) => Promise<AccessTokenSigner>;
   readonly file?: boolean;
+  readonly sessionsAtOnceMax?: number;
 }): Promise<TestCommands> {
-  const { now, passwords = plainPasswords() } = options;
+  const { now, sessionsAtOnceMax, passwords = plainPasswords() } = options;
   const database = await openTestDatabase({ migrations: [migrations], file: options.file });
   overwriteDeleted(database);
   const stored = {
@@ -86,7 +87,7 @@ export async function openTestCommands(options: {
     unitOfWork: createUnitOfWork({ database, now }),
     toOutgoing: createToOutgoing({ newId }),
   };
-  const [users, sessions] = [createUserStore(stored), createSessionStore(stored)];
+  const [users, sessions] = [createUserStore({ ...stored, sessionsAtOnceMax }), createSessionStore(stored)];
   const [queries, sessionQueries] = [createUserQueries({ database }), createSessionQueries({ database })];
   const refreshTokens = createRefreshTokens({ key: secretOf(database, "refresh_token") });
   const signer = (await options.signerOf?.(database)) ?? { sign: async () => "an access token" };
