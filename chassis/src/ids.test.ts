@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { isUuid, newId, uuidV5 } from "./ids.ts";
+import { isUuid, newId, uuidFromBytes, uuidToBytes, uuidV5 } from "./ids.ts";
 
 describe("newId", () => {
   it("returns UUIDs of version 7 that never go down", () => {
@@ -27,5 +27,17 @@ describe("isUuid", () => {
     assert.equal(isUuid(newId()), true);
     assert.equal(isUuid("ORDER-1"), false);
     assert.equal(isUuid(`${newId()}0`), false);
+  });
+});
+
+describe("uuidToBytes and uuidFromBytes", () => {
+  it("turn a UUID into its bytes and back, and nothing else", () => {
+    const id = newId();
+    const bytes = uuidToBytes(id);
+    assert.equal(bytes.length, 16);
+    assert.equal(uuidFromBytes(bytes), id);
+    assert.equal(uuidFromBytes(uuidToBytes(id.toUpperCase())), id);
+    assert.throws(() => uuidToBytes(id.slice(1)), TypeError);
+    assert.throws(() => uuidFromBytes(new Uint8Array(16).fill(7)), TypeError);
   });
 });

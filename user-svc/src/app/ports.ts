@@ -84,7 +84,7 @@ export interface PasswordHasher {
 
 /** Makes and reads refresh tokens. */
 export interface RefreshTokens {
-  /** Makes up the token of a generation of a session. */
+  /** Makes up the token of a generation of a session, whose id is a UUID. */
   create(sessionId: string, generation: number): RefreshToken;
   /** Reads a token that this service made; undefined for anything else. Whether it is still good it does not say. */
   read(text: string): RefreshToken | undefined;

@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { uuidFromBytes, uuidToBytes } from "@quartet/chassis/ids";
 import type { RefreshToken, RefreshTokens } from "../app/ports.ts";
 
 const [idBytes, generationBytes, secretBytes, macBytes] = [16, 4, 32, 16];
@@ -15,7 +16,7 @@ export function createRefreshTokens(options: { key: Uint8Array }): RefreshTokens
   return {
     create(sessionId, generation) {
       const head = Buffer.alloc(idBytes + generationBytes);
-      head.write(sessionId.replaceAll("-", ""), "hex");
+      head.set(uuidToBytes(sessionId));
       head.writeUInt32BE(generation, idBytes);
       const body = Buffer.concat([head, randomBytes(secretBytes)]);
       return toToken(body, Buffer.concat([body, mac(body)]).toString("base64url"));
@@ -35,7 +36,7 @@ export function createRefreshTokens(options: { key: Uint8Array }): RefreshTokens
 function toToken(body: Buffer, text: string): RefreshToken {
   return {
     text,
-    sessionId: body.toString("hex", 0, idBytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
+    sessionId: uuidFromBytes(body.subarray(0, idBytes)),
     generation: body.readUInt32BE(idBytes),
     hash: createHash("sha256").update(text).digest("base64url"),
   };
