@@ -47,7 +47,8 @@ describe("set-admin", function () {
   /** Runs the program beside the service, on its files. */
   const setAdmin = async (args: string[], input: string) => {
     const program = fileURLToPath(new URL("set-admin.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--conditions=source", program, ...args], {
+    const conditions = process.execArgv.filter((option) => option.startsWith("--conditions="));
+    const child = spawn(process.execPath, [...conditions, program, ...args], {
       env: { PATH: process.env.PATH, DATA_DIR: home.dataDir },
     });
     child.stdin.end(input);
