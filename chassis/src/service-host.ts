@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import prom from "prom-client";
 import { createRemoteKeySet, type KeySet } from "./auth/key-set.ts";
 import { createTokenVerifier } from "./auth/token-verifier.ts";
 import { createAmqpBroker } from "./broker/amqp-broker.ts";
@@ -84,13 +83,10 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const consumer = createConsumer({ service: name, broker, inbox, catalog, handlers, leader, log, metrics, now });
   const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");
   const cleanUp = createCleanUp({ database, outbox, inbox, now, onError });
-  new prom.Gauge({
+  metrics.addGauge({
     name: "leader_lock_held",
     help: "1 in the process that runs relay, timers and clean-up of this database, 0 in any other",
-    registers: [metrics.registry],
-    collect() {
-      this.set(leader.isLeader ? 1 : 0);
-    },
+    value: () => (leader.isLeader ? 1 : 0),
   });
   const leading = createWorkerGroup({ leader, workers: [...workers, cleanUp] });
 
