@@ -29,6 +29,16 @@ export const settings = {
     max: 365 * dayMs,
     fallback: String(dayMs),
   }),
+  watchesMax: integer("WATCHES_MAX", "How many orders can be watched at a time", {
+    min: 1,
+    max: 100_000,
+    fallback: "400",
+  }),
+  watchHeartbeatMs: integer("WATCH_HEARTBEAT_MS", "After how long without news a watch shows that it lives", {
+    min: 10,
+    max: 15_000,
+    fallback: "15000",
+  }),
 };
 
 export type OrderConfig = Values<typeof settings>;

@@ -6,31 +6,39 @@ import { createServiceHost, type Service, type ServiceOverrides } from "@quartet
 import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { createCancelOrder } from "./app/cancel-order.ts";
+import { createCancelOrdersOfDeletedUsers } from "./app/cancel-orders-of-deleted-users.ts";
 import { createCreateOrder } from "./app/create-order.ts";
 import { createExpireOrders } from "./app/expire-orders.ts";
 import { createGatherPrices } from "./app/gather-prices.ts";
 import { createRecordFacts } from "./app/record-facts.ts";
 import { createRecordProduct } from "./app/record-product.ts";
+import { createRecordUserDeleted } from "./app/record-user-deleted.ts";
 import { createProductCatalogue } from "./clients/product-catalogue.ts";
 import type { OrderConfig } from "./config.ts";
-import { createDeadlineSweeper } from "./deadline-sweeper.ts";
 import { createHandlers } from "./events/consume.ts";
 import { toOutgoing } from "./events/publish.ts";
 import { migrations } from "./migrations.ts";
 import { createMoments } from "./moment.ts";
 import { createOrderServiceImpl } from "./rpc/order-service.ts";
+import { createWatchOrder } from "./rpc/watch-order.ts";
+import { createDeletedUsers } from "./storage/deleted-users.ts";
 import { createOrderQueries } from "./storage/order-queries.ts";
 import { createOrderStore } from "./storage/order-store.ts";
 import { createProductReplica } from "./storage/product-replica.ts";
+import { createSweeper } from "./sweeper.ts";
+import { createTimelineWatches } from "./timeline-watches.ts";
 
 /** Puts order-svc together: the only place that knows every part of it. */
 export async function createService(config: OrderConfig, overrides: ServiceOverrides = {}): Promise<Service> {
   const core = await openServiceCore({ name: "order-svc", config, migrations, ...overrides });
-  const { database, unitOfWork, pageTokens, log, now, newId } = core;
-  const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs } = config;
+  const { database, unitOfWork, pageTokens, metrics, log, now, newId } = core;
+  const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchesMax, watchHeartbeatMs: heartbeatMs } = config;
   const moment = createMoments({ now, newId });
 
-  const orders = createOrderStore({ database, unitOfWork, toOutgoing });
+  const queries = createOrderQueries({ database });
+  const watches = createTimelineWatches({ queries, metrics, log, watchesMax });
+  const orders = createOrderStore({ database, unitOfWork, toOutgoing, onChange: watches.tell });
+  const deletedUsers = createDeletedUsers({ database, unitOfWork, now });
   const products = createProductReplica({ database, unitOfWork });
   const transport = createGrpcTransport({ target: config.productTarget, services: [ProductService], now });
   const catalogue = createProductCatalogue({
@@ -41,20 +49,31 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
 
   const gatherPrices = createGatherPrices({ products, catalogue, now, priceMaxAgeMs });
   const implementation = createOrderServiceImpl({
-    queries: createOrderQueries({ database }),
+    queries,
     createOrder: createCreateOrder({ orders, gatherPrices, moment, newId }),
     cancelOrder: createCancelOrder({ orders, moment, cancelWindowMs }),
+    watchOrder: createWatchOrder({ queries, watches, heartbeatMs }),
     pageTokens,
   });
-  const expireOrders = createExpireOrders({ orders, moment, now, stepDeadlineMs });
+  const deadlineSweeper = createSweeper({
+    what: "orders that took too long",
+    batch: createExpireOrders({ orders, moment, now, stepDeadlineMs }),
+    log,
+  });
+  const deletedUserSweeper = createSweeper({
+    what: "open orders of deleted users",
+    batch: createCancelOrdersOfDeletedUsers({ orders, deletedUsers, moment }),
+    log,
+  });
 
   return createServiceHost(core, {
     registrations: [implement(OrderService, implementation)],
     handlers: createHandlers({
       recordFacts: createRecordFacts({ orders, moment }),
       recordProduct: createRecordProduct({ products, now }),
+      recordUserDeleted: createRecordUserDeleted({ deletedUsers, onRecorded: deletedUserSweeper.wake }),
     }),
-    workers: [createDeadlineSweeper({ expireOrders, log })],
+    workers: [deadlineSweeper, deletedUserSweeper],
     close: () => transport.close(),
     ...overrides,
   });

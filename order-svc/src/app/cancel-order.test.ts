@@ -20,7 +20,7 @@ describe("cancelOrder", () => {
     const moment = createMoments({ now: clock.now, newId: sequentialIds() });
     cancelOrder = createCancelOrder({ ...store, moment, cancelWindowMs });
     recordFacts = createRecordFacts({ ...store, moment });
-    await store.orders.place(undefined, () => aPlacement());
+    await store.orders.place("ada", undefined, () => aPlacement());
   });
   afterEach(() => store.close());
 

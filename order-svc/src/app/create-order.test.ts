@@ -158,7 +158,52 @@ describe("createOrder", () => {
     assert.equal(asked.length, 1);
   });
 
+  it("refuses an archived product at once when it has heard of that", async () => {
+    await hear(aProduct());
+    await hear(aProduct({ version: 2, archived: true }));
+    await assert.rejects(createOrder(aRequest(), undefined), {
+      kind: "failed_precondition",
+      reason: "PRODUCT_ARCHIVED",
+      metadata: { product: "products/cup" },
+    });
+    assert.deepEqual(await store.published(), []);
+  });
+
+  it("does not sell a product again because of older news", async () => {
+    await hear(aProduct({ version: 2, archived: true }));
+    await hear(aProduct({ version: 1 }));
+    await assert.rejects(createOrder(aRequest(), undefined), { reason: "PRODUCT_ARCHIVED" });
+  });
+
+  it("refuses a user whose account was deleted, and nobody else", async () => {
+    await hear(aProduct());
+    await store.deletedUsers.record("ada", aMessage("m1"));
+    await assert.rejects(createOrder(aRequest(), aClaim("r1")), {
+      kind: "failed_precondition",
+      reason: "USER_DELETED",
+      metadata: { user: "users/ada" },
+    });
+    assert.deepEqual(await store.published(), []);
+    assert.equal((await createOrder(aRequest({ userId: "bob" }), undefined)).userId, "bob");
+  });
+
+  it("refuses a user whose account is deleted while the prices are gathered", async () => {
+    answer = (_ids) => {
+      void store.deletedUsers.record("ada", aMessage("m1"));
+      return { kind: "found", products: [aProduct()] };
+    };
+    await assert.rejects(createOrder(aRequest(), undefined), { reason: "USER_DELETED" });
+  });
+
   describe("when a request is repeated", () => {
+    it("returns the order as it is, also after the account was deleted", async () => {
+      await hear(aProduct());
+      const placed = await createOrder(aRequest(), aClaim("r1"));
+      await store.deletedUsers.record("ada", aMessage("m1"));
+      assert.equal((await createOrder(aRequest(), aClaim("r1"))).id, placed.id);
+      assert.equal((await store.published()).length, 1);
+    });
+
     it("returns the order also when prices are not known any more", async () => {
       answer = found(aProduct());
       const placed = await createOrder(aRequest(), aClaim("r1"));

@@ -18,7 +18,7 @@ describe("expireOrders", () => {
     store = await openTestStore(clock);
     const moment = createMoments({ now: clock.now, newId: sequentialIds() });
     expireOrders = createExpireOrders({ ...store, moment, now: clock.now, stepDeadlineMs });
-    await store.orders.place(undefined, () => aPlacement());
+    await store.orders.place("ada", undefined, () => aPlacement());
   });
   afterEach(() => store.close());
 

@@ -3,11 +3,11 @@ import type { Moment } from "../domain/order.ts";
 import { orderNotFound } from "./cancel-order.ts";
 import type { OrderStore } from "./ports.ts";
 
-/** Cancels a batch of overdue orders. Resolves with how many it looked at. */
+/** Cancels a batch of overdue orders. Resolves with how many it looked at: 0 when none is overdue. */
 export type ExpireOrders = () => Promise<number>;
 
 /** Most orders cancelled in one go. */
-export const expireBatchMax = 100;
+const expireBatchMax = 100;
 
 /**
  * Creates the command that cancels the orders whose step took longer than `stepDeadlineMs` since its event was published.

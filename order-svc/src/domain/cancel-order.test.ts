@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { aConfirmedOrder, aMoment, anAwaitingOrder, aPendingOrder } from "../testing/builders.ts";
-import { cancelOrder, expireOrder } from "./cancel-order.ts";
+import { cancelOrder, cancelOrderOfDeletedUser, expireOrder } from "./cancel-order.ts";
 import { orderEventTypes } from "./order.ts";
 
 const windowMs = 1000;
@@ -62,5 +62,29 @@ describe("expireOrder", () => {
   it("leaves an order that is no longer open", () => {
     const confirmed = aConfirmedOrder();
     assert.equal(expireOrder(confirmed, "any", aMoment()).next, confirmed);
+  });
+});
+
+describe("cancelOrderOfDeletedUser", () => {
+  const cause = { type: "shop.user.v1.UserDeleted", eventId: "deletion" };
+
+  for (const order of [aPendingOrder(), anAwaitingOrder()]) {
+    it(`cancels an order in ${order.state}, by the event that the account was deleted`, () => {
+      const moment = aMoment(5);
+      const { next, events, entry } = cancelOrderOfDeletedUser(order, cause, moment);
+      assert.deepEqual([next.state, next.cancelReason], ["CANCELLED", "USER_DELETED"]);
+      assert.equal(next.paymentToken, undefined);
+      assert.deepEqual(
+        events.map((event) => [event.id, event.kind === "cancelled" && event.reason]),
+        [[moment.eventId, "USER_DELETED"]],
+      );
+      assert.deepEqual([entry?.sequence, entry?.state, entry?.cause], [order.version + 1, "CANCELLED", cause]);
+    });
+  }
+
+  it("leaves an order that is confirmed or cancelled as it is", () => {
+    for (const order of [aConfirmedOrder(), cancelOrder(aPendingOrder(), 0, aMoment()).next]) {
+      assert.deepEqual(cancelOrderOfDeletedUser(order, cause, aMoment()), { next: order, events: [] });
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { DomainError } from "@quartet/chassis/domain-error";
 import { advanceOrder } from "./advance-order.ts";
-import type { Moment, Order, Transition } from "./order.ts";
+import type { Cause, Moment, Order, Transition } from "./order.ts";
 import { isOpen, unchanged } from "./order.ts";
 
 /**
@@ -31,4 +31,15 @@ export function expireOrder(order: Order, stepEventId: string, moment: Moment): 
     return unchanged(order);
   }
   return advanceOrder(order, { state: "CANCELLED", cancelReason: "DEADLINE_EXCEEDED" }, moment);
+}
+
+/**
+ * Cancels an order because its owner's account was deleted, which is the cause. One that is confirmed or cancelled stays as
+ * it is: it is in the books.
+ */
+export function cancelOrderOfDeletedUser(order: Order, cause: Cause, moment: Moment): Transition {
+  if (!isOpen(order)) {
+    return unchanged(order);
+  }
+  return advanceOrder(order, { state: "CANCELLED", cancelReason: "USER_DELETED" }, moment, cause);
 }

@@ -2,7 +2,7 @@
 export type OrderState = "PENDING" | "AWAITING_PAYMENT" | "CONFIRMED" | "CANCELLED";
 
 /** Why an order was cancelled. */
-export type CancelReason = "REQUESTED" | "OUT_OF_STOCK" | "PAYMENT_DECLINED" | "DEADLINE_EXCEEDED";
+export type CancelReason = "REQUESTED" | "OUT_OF_STOCK" | "PAYMENT_DECLINED" | "DEADLINE_EXCEEDED" | "USER_DELETED";
 
 /** What was last said about the stock of an order. */
 export type StockState = "RESERVED" | "REJECTED" | "SOLD" | "RELEASED";

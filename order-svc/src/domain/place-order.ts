@@ -39,6 +39,17 @@ export function checkRequest(request: OrderRequest): void {
   }
 }
 
+/** Refuses the order of a user whose account was deleted: DomainError failed_precondition USER_DELETED. */
+export function refuseDeletedUser(userId: string, isDeleted: boolean): void {
+  if (!isDeleted) {
+    return;
+  }
+  const user = `users/${userId}`;
+  throw new DomainError("failed_precondition", "USER_DELETED", `the account ${user} was deleted`, {
+    metadata: { user },
+  });
+}
+
 /** The refusal of one line, naming its field. */
 export function unknownProduct(request: OrderRequest, productId: string): DomainError {
   const index = request.lines.findIndex((line) => line.productId === productId);

@@ -9,6 +9,7 @@ import {
   PaymentVoidedSchema,
 } from "@quartet/proto/shop/payment/v1/payment_events_pb";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   ProductUpdatedSchema,
   StockRejectedSchema,
@@ -17,15 +18,19 @@ import {
   StockSoldSchema,
 } from "@quartet/proto/shop/product/v1/product_events_pb";
 import { Product_State } from "@quartet/proto/shop/product/v1/product_pb";
+import { UserDeletedSchema } from "@quartet/proto/shop/user/v1/user_events_pb";
 import { describe, it } from "mocha";
+import { userDeletedType } from "../app/cancel-orders-of-deleted-users.ts";
 import { aMessage } from "../testing/builders.ts";
 import { createHandlers } from "./consume.ts";
+
+const handlersThat = (tell: (...args: unknown[]) => Promise<void>) =>
+  createHandlers({ recordFacts: { stock: tell, payment: tell }, recordProduct: tell, recordUserDeleted: tell });
 
 /** Hands an event to its handler and returns what the commands were told. */
 async function handle<D extends DescMessage>(schema: D, event: MessageInitShape<D>): Promise<unknown> {
   const told: unknown[] = [];
-  const tell = async (...args: unknown[]) => void told.push(args.slice(0, -1));
-  const handlers = new Map(createHandlers({ recordFacts: { stock: tell, payment: tell }, recordProduct: tell }));
+  const handlers = new Map(handlersThat(async (...args) => void told.push(args.slice(0, -1))));
   const payload = toBinary(schema, create(schema, event));
   await handlers.get(schema.typeName)?.(aMessage("m1", { type: schema.typeName, payload }));
   assert.equal(told.length, 1);
@@ -34,9 +39,9 @@ async function handle<D extends DescMessage>(schema: D, event: MessageInitShape<
 
 describe("the handlers of events", () => {
   it("are those that the contract asks for", () => {
-    const tell = async () => {};
-    const handlers = createHandlers({ recordFacts: { stock: tell, payment: tell }, recordProduct: tell });
-    const types = handlers.map(([type]) => type).sort();
+    const types = handlersThat(async () => {})
+      .map(([type]) => type)
+      .sort();
     assert.deepEqual(types, consumedTypes(eventCatalog(loadContract().registry.files), "order-svc"));
   });
 
@@ -70,7 +75,7 @@ describe("the handlers of events", () => {
     ]);
   });
 
-  for (const schema of [ProductCreatedSchema, ProductUpdatedSchema]) {
+  for (const schema of [ProductCreatedSchema, ProductUpdatedSchema, ProductArchivedSchema]) {
     it(`read the product of ${schema.name}`, async () => {
       const product = {
         name: "products/cup",
@@ -85,6 +90,14 @@ describe("the handlers of events", () => {
       ]);
     });
   }
+
+  it("read whose account was deleted", async () => {
+    assert.deepEqual(await handle(UserDeletedSchema, { user: "users/ada", version: 3n }), ["ada"]);
+  });
+
+  it("know the deletion of an account by the name that timelines have for it", () => {
+    assert.equal(userDeletedType, UserDeletedSchema.typeName);
+  });
 
   it("refuse an event whose order has no name of an order", async () => {
     await assert.rejects(handle(StockReservedSchema, { order: "carts/1", version: 1n }), { reason: "INVALID_NAME" });

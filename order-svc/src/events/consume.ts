@@ -17,8 +17,10 @@ import {
   StockSoldSchema,
 } from "@quartet/proto/shop/product/v1/product_events_pb";
 import type { Product } from "@quartet/proto/shop/product/v1/product_pb";
+import { UserDeletedSchema } from "@quartet/proto/shop/user/v1/user_events_pb";
 import type { RecordFacts } from "../app/record-facts.ts";
 import type { RecordProduct } from "../app/record-product.ts";
+import type { RecordUserDeleted } from "../app/record-user-deleted.ts";
 import { toPricedProduct } from "../clients/product-message.ts";
 import type { StockState } from "../domain/order.ts";
 import { fromMoneyMessage } from "../rpc/order-message.ts";
@@ -27,6 +29,7 @@ import { fromMoneyMessage } from "../rpc/order-message.ts";
 export function createHandlers(deps: {
   recordFacts: RecordFacts;
   recordProduct: RecordProduct;
+  recordUserDeleted: RecordUserDeleted;
 }): (readonly [type: string, handler: MessageHandler])[] {
   const { recordFacts } = deps;
 
@@ -44,6 +47,7 @@ export function createHandlers(deps: {
     onEvent(ProductCreatedSchema, product),
     onEvent(ProductUpdatedSchema, product),
     onEvent(ProductArchivedSchema, product),
+    onEvent(UserDeletedSchema, ({ user }, message) => deps.recordUserDeleted(fromName("users", user, "user"), message)),
     onEvent(StockReservedSchema, stock("RESERVED")),
     onEvent(StockRejectedSchema, stock("REJECTED")),
     onEvent(StockReleasedSchema, stock("RELEASED")),

@@ -33,12 +33,19 @@ const states: Readonly<Record<OrderState, Order_State>> = {
   CANCELLED: Order_State.CANCELLED,
 };
 
+/** Returns the state in a message; undefined where it names none. */
+export function fromStateMessage(message: Order_State): OrderState | undefined {
+  const names = Object.keys(states) as OrderState[];
+  return names.find((state) => states[state] === message);
+}
+
 /** Reasons of a cancellation, as the contract writes them. */
 export const cancelReasons: Readonly<Record<CancelReason, Order_CancelReason>> = {
   REQUESTED: Order_CancelReason.REQUESTED,
   OUT_OF_STOCK: Order_CancelReason.OUT_OF_STOCK,
   PAYMENT_DECLINED: Order_CancelReason.PAYMENT_DECLINED,
   DEADLINE_EXCEEDED: Order_CancelReason.DEADLINE_EXCEEDED,
+  USER_DELETED: Order_CancelReason.USER_DELETED,
 };
 
 const stockStates: Readonly<Record<StockState, Order_StockState>> = {

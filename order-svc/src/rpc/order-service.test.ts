@@ -1,59 +1,30 @@
 import assert from "node:assert/strict";
-import { toJson } from "@bufbuild/protobuf";
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
-import type { TokenVerifier } from "@quartet/chassis/auth/token-verifier";
+import { type MessageInitShape, toJson } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { newId } from "@quartet/chassis/ids";
-import { createPageTokens } from "@quartet/chassis/page-token";
 import { errorInfoOf } from "@quartet/chassis/rpc/error-details";
-import { implement } from "@quartet/chassis/rpc/implement";
 import { fixedClock } from "@quartet/chassis/testing/clock";
-import { inMemoryTransport } from "@quartet/chassis/testing/test-server";
 import { BadRequestSchema, RetryInfoSchema } from "@quartet/proto/google/rpc/error_details_pb";
 import { Order_CancelReason, Order_State, OrderSchema } from "@quartet/proto/shop/order/v1/order_pb";
-import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
+import type { ListOrdersRequestSchema } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { createCancelOrder } from "../app/cancel-order.ts";
-import { createCreateOrder } from "../app/create-order.ts";
-import { createGatherPrices } from "../app/gather-prices.ts";
+import { createCancelOrdersOfDeletedUsers } from "../app/cancel-orders-of-deleted-users.ts";
 import { createRecordFacts } from "../app/record-facts.ts";
-import { createMoments } from "../moment.ts";
 import { aMessage, aProduct } from "../testing/builders.ts";
-import { openTestStore, type TestStore } from "../testing/open-store.ts";
-import { createOrderServiceImpl } from "./order-service.ts";
-
-// A token names its user and may add a role.
-const verifier: TokenVerifier = {
-  async verify(token) {
-    const [userId = "", role] = token.split(":");
-    return { kind: "user", userId, role: role === "admin" ? "admin" : "customer", sessionId: "s1" };
-  },
-};
+import { as, openTestService, type TestService } from "../testing/open-service.ts";
 
 describe("OrderService", () => {
   const clock = fixedClock();
-  let store: TestStore;
-  let client: Client<typeof OrderService>;
+  let service: TestService;
+  let client: TestService["client"];
 
   beforeEach(async () => {
-    store = await openTestStore(clock);
-    const moment = createMoments({ now: clock.now, newId });
-    const catalogue = { fetch: async () => ({ kind: "unavailable" }) as const };
-    const gatherPrices = createGatherPrices({ ...store, catalogue, now: clock.now, priceMaxAgeMs: 30_000 });
-    const implementation = createOrderServiceImpl({
-      ...store,
-      createOrder: createCreateOrder({ ...store, gatherPrices, moment, newId }),
-      cancelOrder: createCancelOrder({ ...store, moment, cancelWindowMs: 1000 }),
-      pageTokens: createPageTokens({ key: new Uint8Array(32) }),
-    });
-    const registrations = [implement(OrderService, implementation)];
-    client = createClient(OrderService, inMemoryTransport({ registrations, verifier }));
-    await store.products.confirm([{ ...aProduct(), confirmTime: clock.now() }]);
+    service = await openTestService(clock);
+    ({ client } = service);
+    await service.products.confirm([{ ...aProduct(), confirmTime: clock.now() }]);
   });
-  afterEach(() => store.close());
+  afterEach(() => service.close());
 
-  const as = (token: string, headers: Record<string, string> = {}) => ({
-    headers: { authorization: `Bearer ${token}`, ...headers },
-  });
   const twoCups = { lines: [{ product: "products/cup", quantity: 2 }], paymentToken: "tok_visa" };
   const place = (user = "ada") => client.createOrder(twoCups, as(user));
   const failure = async (call: Promise<unknown>): Promise<ConnectError> => {
@@ -137,7 +108,7 @@ describe("OrderService", () => {
         (await failure(client.createOrder({ ...twoCups, ...change }, as("ada")))).code,
         Code.InvalidArgument,
       );
-      assert.deepEqual(await store.published(), []);
+      assert.deepEqual(await service.published(), []);
     });
   }
 
@@ -148,6 +119,7 @@ describe("OrderService", () => {
         failure(client.getOrder({ name: asked }, as("eve"))),
         failure(client.cancelOrder({ name: asked }, as("eve"))),
         failure(client.listOrderEvents({ parent: asked }, as("eve"))),
+        failure(client.watchOrder({ name: asked }, as("eve"))[Symbol.asyncIterator]().next()),
       ]);
       return errors.map((error) => {
         assert.equal(error.code, Code.NotFound);
@@ -172,6 +144,29 @@ describe("OrderService", () => {
     assert.equal((await failure(client.createOrder(twoCups))).code, Code.Unauthenticated);
   });
 
+  it("refuses an order of a user whose account was deleted, and returns what a repeated request has made", async () => {
+    const requestId = newId();
+    const { name } = await client.createOrder({ ...twoCups, requestId }, as("ada"));
+    await service.deletedUsers.record("ada", aMessage("m1"));
+    const error = await failure(client.createOrder(twoCups, as("ada")));
+    assert.deepEqual([error.code, errorInfoOf(error)?.reason], [Code.FailedPrecondition, "USER_DELETED"]);
+    assert.equal((await client.createOrder({ ...twoCups, requestId }, as("ada"))).name, name);
+  });
+
+  it("cancels an order for a token that has outlived its account", async () => {
+    const { name } = await place();
+    await service.deletedUsers.record("ada", aMessage("m1"));
+    const cancelled = await client.cancelOrder({ name }, as("ada"));
+    assert.equal(cancelled.cancelReason, Order_CancelReason.REQUESTED);
+  });
+
+  it("names the deletion of the account as the reason of a cancellation", async () => {
+    const { name } = await place();
+    await service.deletedUsers.record("ada", aMessage("m1"));
+    await createCancelOrdersOfDeletedUsers(service)();
+    assert.equal((await client.getOrder({ name }, as("ada"))).cancelReason, Order_CancelReason.USER_DELETED);
+  });
+
   it("cancels an order, and returns a cancelled one as it is", async () => {
     const { name } = await place();
     const cancelled = await client.cancelOrder({ name }, as("ada"));
@@ -182,8 +177,7 @@ describe("OrderService", () => {
 
   it("refuses to cancel an order confirmed too long ago", async () => {
     const { name } = await place();
-    const moment = createMoments({ now: clock.now, newId });
-    const facts = createRecordFacts({ ...store, moment });
+    const facts = createRecordFacts(service);
     const orderId = name.slice("orders/".length);
     const amount = { currency: "EUR", minorUnits: 2598 };
     await facts.stock(orderId, { state: "RESERVED", version: 1 }, aMessage("m1"));
@@ -205,6 +199,49 @@ describe("OrderService", () => {
       names,
     );
     assert.equal(second.nextPageToken, "");
+  });
+
+  describe("lists for an administrator", () => {
+    const namesOf = async (request: MessageInitShape<typeof ListOrdersRequestSchema>, token = "root:admin") =>
+      (await client.listOrders(request, as(token))).orders.map((order) => order.name);
+    let mine: string;
+    let adas: string[];
+    let bobs: string;
+    beforeEach(async () => {
+      adas = [(await place()).name, (await place()).name].reverse();
+      bobs = (await place("bob")).name;
+      mine = (await place("root")).name;
+    });
+
+    it("their own orders by default and as users/me", async () => {
+      assert.deepEqual(await namesOf({}), [mine]);
+      assert.deepEqual(await namesOf({ user: "users/me" }), [mine]);
+    });
+
+    it("those of a user, and everybody's", async () => {
+      assert.deepEqual(await namesOf({ user: "users/ada" }), adas);
+      assert.deepEqual(await namesOf({ user: "users/nobody" }), []);
+      assert.deepEqual(await namesOf({ user: "users/-" }), [mine, bobs, ...adas]);
+    });
+
+    it("those in one state, page by page", async () => {
+      await client.cancelOrder({ name: bobs }, as("bob"));
+      assert.deepEqual(await namesOf({ user: "users/-", state: Order_State.CANCELLED }), [bobs]);
+      assert.deepEqual(await namesOf({ user: "users/bob", state: Order_State.PENDING }), []);
+      const request = { user: "users/-", state: Order_State.PENDING, pageSize: 2 };
+      const { nextPageToken } = await client.listOrders(request, as("root:admin"));
+      assert.deepEqual(await namesOf({ ...request, pageToken: nextPageToken }), adas.slice(1));
+    });
+
+    it("and lets a customer name only themselves", async () => {
+      assert.deepEqual(await namesOf({ user: "users/me" }, "ada"), adas);
+      assert.deepEqual(await namesOf({ user: "users/ada" }, "ada"), adas);
+      for (const user of ["users/bob", "users/-", "users/nobody"]) {
+        const error = await failure(client.listOrders({ user }, as("ada")));
+        assert.deepEqual([error.code, errorInfoOf(error)?.reason], [Code.PermissionDenied, "ADMIN_REQUIRED"]);
+        assert.equal(errorInfoOf(error)?.metadata.user, user);
+      }
+    });
   });
 
   it("refuses a page token of another caller or another list", async () => {

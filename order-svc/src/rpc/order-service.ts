@@ -1,14 +1,16 @@
 import type { ServiceImpl } from "@connectrpc/connect";
+import { DomainError } from "@quartet/chassis/domain-error";
 import { type PageTokens, readPage } from "@quartet/chassis/page-token";
 import { fromName } from "@quartet/chassis/resource-name";
-import { type Caller, callerOf, ownsOrAdmin, userOf } from "@quartet/chassis/rpc/caller";
+import { type Caller, callerOf, ownsOrAdmin, type UserCaller, userOf } from "@quartet/chassis/rpc/caller";
 import { requestClaim } from "@quartet/chassis/rpc/request-claim";
 import { CreateOrderRequestSchema, type OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { type CancelOrder, orderNotFound } from "../app/cancel-order.ts";
 import type { CreateOrder } from "../app/create-order.ts";
 import type { OrderQueries } from "../app/ports.ts";
 import type { Order } from "../domain/order.ts";
-import { fromMoneyMessage, toOrderEventMessage, toOrderMessage } from "./order-message.ts";
+import { fromMoneyMessage, fromStateMessage, toOrderEventMessage, toOrderMessage } from "./order-message.ts";
+import type { WatchOrder } from "./watch-order.ts";
 
 /**
  * Creates the implementation of OrderService. That a caller is a user is the contract's policy, enforced before it; whose
@@ -18,6 +20,7 @@ export function createOrderServiceImpl(deps: {
   queries: OrderQueries;
   createOrder: CreateOrder;
   cancelOrder: CancelOrder;
+  watchOrder: WatchOrder;
   pageTokens: PageTokens;
 }): ServiceImpl<typeof OrderService> {
   const { queries, pageTokens } = deps;
@@ -51,12 +54,13 @@ export function createOrderServiceImpl(deps: {
     },
 
     async listOrders(request, context) {
-      const { userId } = userOf(context);
+      const caller = userOf(context);
+      const filter = { userId: listedUserOf(request.user, caller), state: fromStateMessage(request.state) };
       const { items, nextPageToken } = await readPage({
         tokens: pageTokens,
         request,
-        query: { list: "orders", userId },
-        read: (afterId: string | undefined, limit) => queries.list({ userId, afterId, limit }),
+        query: { list: "orders", caller: caller.userId, ...filter },
+        read: (afterId: string | undefined, limit) => queries.list({ ...filter, afterId, limit }),
         cursorOf: (order) => order.id,
       });
       return { orders: items.map(toOrderMessage), nextPageToken };
@@ -80,5 +84,27 @@ export function createOrderServiceImpl(deps: {
       });
       return { orderEvents: items.map((entry) => toOrderEventMessage(orderId, entry)), nextPageToken };
     },
+
+    async *watchOrder({ name, afterSequence }, context) {
+      const { id: orderId } = await getOrder(fromName("orders", name), callerOf(context));
+      yield* deps.watchOrder({ orderId, afterSequence: Number(afterSequence), signal: context.signal });
+    },
   };
+}
+
+/** The user whose orders are listed; undefined for everybody's. */
+function listedUserOf(user: string, caller: UserCaller): string | undefined {
+  const id = user === "" ? "me" : fromName("users", user, "user");
+  if (id === "me" || id === caller.userId) return caller.userId;
+  if (caller.role !== "admin") {
+    throw new DomainError(
+      "permission_denied",
+      "ADMIN_REQUIRED",
+      "user: only administrators list the orders of others",
+      {
+        metadata: { user },
+      },
+    );
+  }
+  return id === "-" ? undefined : id;
 }

@@ -23,17 +23,17 @@ describe("the tables of order-svc", () => {
   });
 
   it("keep a request good for one order after its claim is forgotten", async () => {
-    await orders.place(aClaim("r1"), () => aPlacement("o1"));
+    await orders.place("ada", aClaim("r1"), () => aPlacement("o1"));
     database.orm.delete(requestClaims).run();
-    assert.equal((await orders.place(aClaim("r1"), () => aPlacement("o2"))).id, "o1");
+    assert.equal((await orders.place("ada", aClaim("r1"), () => aPlacement("o2"))).id, "o1");
     await assert.rejects(
-      orders.place(aClaim("r1", "other"), () => aPlacement("o3")),
+      orders.place("ada", aClaim("r1", "other"), () => aPlacement("o3")),
       { reason: "REQUEST_ID_REUSED" },
     );
   });
 
   it("keep an event to one entry after the inbox has forgotten it", async () => {
-    await orders.place(undefined, () => aPlacement());
+    await orders.place("ada", undefined, () => aPlacement());
     const fact = aStockFact("RESERVED", 1);
     const message = aMessage(fact.cause.eventId);
     await orders.record("o1", message, (order) => recordStock(order ?? aPendingOrder(), fact, aMoment()));
@@ -42,7 +42,7 @@ describe("the tables of order-svc", () => {
   });
 
   it("keep the deadline of a step whose event the outbox has forgotten", async () => {
-    const placed = await orders.place(undefined, () => aPlacement());
+    const placed = await orders.place("ada", undefined, () => aPlacement());
     database.sqlite.exec("DELETE FROM outbox");
     const stepEventId = placed.step?.eventId;
     assert.deepEqual(await orders.overdue(placed.createTime, 10), [{ orderId: placed.id, stepEventId }]);
@@ -61,6 +61,9 @@ describe("the tables of order-svc", () => {
     "an open order without its payment token": "UPDATE orders SET payment_token = NULL",
     "an open order without a step": "UPDATE orders SET step_event_id = NULL, step_time = NULL",
     "a payment awaited without stock": "UPDATE orders SET state = 'AWAITING_PAYMENT'",
+    "a reason nobody knows":
+      "UPDATE orders SET state = 'CANCELLED', cancel_reason = 'BORED', payment_token = NULL, step_event_id = NULL, step_time = NULL",
+    "a deleted user without the event that said so": "INSERT INTO deleted_users VALUES ('ada', '', 0, NULL)",
     "a clock that goes back": "UPDATE orders SET update_time = create_time - 1",
     "a total of nothing": "UPDATE orders SET total_minor = 0",
     "a total too large": "UPDATE orders SET total_minor = 1000000000001",
@@ -73,7 +76,7 @@ describe("the tables of order-svc", () => {
   };
   for (const [what, statement] of Object.entries(refused)) {
     it(`refuse ${what}`, async () => {
-      await orders.place(undefined, () => aPlacement());
+      await orders.place("ada", undefined, () => aPlacement());
       assert.throws(() => database.sqlite.exec(statement), /constraint failed|timeline of an order/);
     });
   }

@@ -8,15 +8,19 @@ import type { OrderStore } from "../app/ports.ts";
 import type { Order, OrderEvent, Transition } from "../domain/order.ts";
 import { createOrderRows } from "./order-rows.ts";
 import { createOrderWriter } from "./order-writer.ts";
-import { orderEvents, orders } from "./schema.ts";
+import { deletedUsers, orderEvents, orders } from "./schema.ts";
 
-/** Creates the store of orders on SQLite. `toOutgoing` encodes events for the outbox. */
+/**
+ * Creates the store of orders on SQLite. `toOutgoing` encodes events for the outbox; `onChange` is called after the commit
+ * of whatever may have changed an order.
+ */
 export function createOrderStore(options: {
   database: Database;
   unitOfWork: UnitOfWork;
   toOutgoing: (event: OrderEvent) => OutgoingEvent;
+  onChange?: (orderId: string) => void;
 }): OrderStore {
-  const { unitOfWork, toOutgoing } = options;
+  const { unitOfWork, toOutgoing, onChange = () => {} } = options;
   const { orm } = options.database;
   const load = createOrderRows(options.database);
   const write = createOrderWriter(options.database);
@@ -25,6 +29,11 @@ export function createOrderStore(options: {
     .select({ id: orders.id, requestHash: orders.requestHash })
     .from(orders)
     .where(and(eq(orders.userId, sql.placeholder("userId")), eq(orders.requestId, sql.placeholder("requestId"))))
+    .prepare();
+  const deletedUser = orm
+    .select({ userId: deletedUsers.userId })
+    .from(deletedUsers)
+    .where(eq(deletedUsers.userId, sql.placeholder("userId")))
     .prepare();
   const entryOf = orm
     .select({ sequence: orderEvents.sequence })
@@ -71,13 +80,13 @@ export function createOrderStore(options: {
   };
 
   return {
-    place: (request, decide) =>
+    place: (userId, request, decide) =>
       unitOfWork.commitRequest(
         request,
         () => {
-          const { next, events, entry } = decide();
-          const placed = request && findPlaced(next.userId, request);
+          const placed = request && findPlaced(userId, request);
           if (placed !== undefined) return { value: placed, resource: placed.id };
+          const { next, events, entry } = decide(deletedUser.get({ userId }) !== undefined);
           if (entry === undefined) throw new Error("a new order needs the first entry of its timeline");
           write.create(next, entry, request);
           return { value: next, resource: next.id, events: events.map(toOutgoing) };
@@ -87,11 +96,14 @@ export function createOrderStore(options: {
 
     findPlaced: async (userId, request) => findPlaced(userId, request),
 
-    update: (orderId, decide) =>
-      unitOfWork.commit(() => {
+    async update(orderId, decide) {
+      const changed = await unitOfWork.commit(() => {
         const order = load.order(orderId);
         return change(order, decide(order));
-      }),
+      });
+      onChange(orderId);
+      return changed;
+    },
 
     async record(orderId, message, decide) {
       await unitOfWork.commitMessage(message, () => {
@@ -100,6 +112,7 @@ export function createOrderStore(options: {
         const order = load.order(orderId);
         return change(order, decide(order));
       });
+      onChange(orderId);
     },
 
     overdue: async (sentBefore, limit) => overdueSteps.all({ sentBefore, limit }),

@@ -37,7 +37,7 @@ export const orders = sqliteTable(
     capturedMinor: integer("captured_minor").notNull(),
     refundedMinor: integer("refunded_minor").notNull(),
     cancelReason: text("cancel_reason", {
-      enum: ["REQUESTED", "OUT_OF_STOCK", "PAYMENT_DECLINED", "DEADLINE_EXCEEDED"],
+      enum: ["REQUESTED", "OUT_OF_STOCK", "PAYMENT_DECLINED", "DEADLINE_EXCEEDED", "USER_DELETED"],
     }),
     stockState: text("stock_state", { enum: ["RESERVED", "REJECTED", "SOLD", "RELEASED"] }),
     stockVersion: integer("stock_version").notNull(),
@@ -52,9 +52,23 @@ export const orders = sqliteTable(
   },
   (table) => [
     index("orders_by_user").on(table.userId, table.id),
+    index("orders_by_user_and_state").on(table.userId, table.state, table.id),
+    index("orders_by_state").on(table.state, table.id),
     uniqueIndex("orders_by_request").on(table.userId, table.requestId).where(sql`request_id IS NOT NULL`),
     index("orders_by_step").on(table.stepTime).where(sql`step_time IS NOT NULL`),
   ],
+);
+
+/** The users whose accounts were deleted, for ever: who is in here places no more orders. */
+export const deletedUsers = sqliteTable(
+  "deleted_users",
+  {
+    userId: text("user_id").primaryKey().notNull(),
+    eventId: text("event_id").notNull(),
+    recordTime: integer("record_time").notNull(),
+    finishTime: integer("finish_time"),
+  },
+  (table) => [index("deleted_users_unfinished").on(table.userId).where(sql`finish_time IS NULL`)],
 );
 
 /** The lines of the orders, which never change. */

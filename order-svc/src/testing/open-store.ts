@@ -3,9 +3,10 @@ import { eq } from "@quartet/chassis/storage/drizzle";
 import { outbox } from "@quartet/chassis/storage/schema";
 import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
 import { openTestDatabase } from "@quartet/chassis/testing/test-database";
-import type { OrderQueries, OrderStore, ProductReplica } from "../app/ports.ts";
+import type { DeletedUsers, OrderQueries, OrderStore, ProductReplica } from "../app/ports.ts";
 import { toOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
+import { createDeletedUsers } from "../storage/deleted-users.ts";
 import { createOrderQueries } from "../storage/order-queries.ts";
 import { createOrderStore } from "../storage/order-store.ts";
 import { createProductReplica } from "../storage/product-replica.ts";
@@ -16,6 +17,7 @@ export interface TestStore {
   readonly orders: OrderStore;
   readonly queries: OrderQueries;
   readonly products: ProductReplica;
+  readonly deletedUsers: DeletedUsers;
   /** Full type names of the events in the outbox, in their order. */
   published(): Promise<readonly string[]>;
   /** Marks an event as confirmed by the broker. */
@@ -24,14 +26,18 @@ export interface TestStore {
 }
 
 /** Opens the stores over a migrated database in memory. */
-export async function openTestStore(options: { now: () => number }): Promise<TestStore> {
+export async function openTestStore(options: {
+  now: () => number;
+  onChange?: (orderId: string) => void;
+}): Promise<TestStore> {
   const database = await openTestDatabase({ migrations: [migrations] });
   const unitOfWork = createUnitOfWork({ database, now: options.now });
   return {
     database,
-    orders: createOrderStore({ database, unitOfWork, toOutgoing }),
+    orders: createOrderStore({ database, unitOfWork, toOutgoing, onChange: options.onChange }),
     queries: createOrderQueries({ database }),
     products: createProductReplica({ database, unitOfWork }),
+    deletedUsers: createDeletedUsers({ database, unitOfWork, now: options.now }),
     async published() {
       const rows = database.orm.select().from(outbox).orderBy(outbox.seq).all();
       return rows.map((row) => row.type);

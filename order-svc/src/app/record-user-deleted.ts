@@ -1,0 +1,18 @@
+import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { DeletedUsers } from "./ports.ts";
+
+export type RecordUserDeleted = (userId: string, message: IncomingMessage) => Promise<void>;
+
+/**
+ * Creates the command that records the deletion of an account: no new order from then on. The orders that are open are left
+ * to a worker, which `onRecorded` wakes, because they may be more than one transaction should hold.
+ */
+export function createRecordUserDeleted(deps: {
+  deletedUsers: Pick<DeletedUsers, "record">;
+  onRecorded: () => void;
+}): RecordUserDeleted {
+  return async (userId, message) => {
+    await deps.deletedUsers.record(userId, message);
+    deps.onRecorded();
+  };
+}
