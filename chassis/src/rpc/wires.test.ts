@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-  Http2SessionManager,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { BadRequestSchema, RetryInfoSchema } from "@quartet/proto/google/rpc/error_details_pb";
 import { after, afterEach, before, describe, it } from "mocha";
 import { createTokenVerifier } from "../auth/token-verifier.ts";
@@ -14,61 +8,21 @@ import { DomainError, type ErrorKind } from "../domain-error.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 import { createTestTokens, type TestTokens } from "../testing/test-tokens.ts";
 import { implementThings, type ThingClient, thingService } from "../testing/thing-service.ts";
+import { type Wire, wires } from "../testing/wires.ts";
 import { currentContext } from "../work-context.ts";
 import { callerOf } from "./caller.ts";
+import { createGrpcTransport } from "./client/grpc-transport.ts";
 import { codeOfKind, errorInfoOf } from "./error-details.ts";
 
 type Registered = Required<Parameters<typeof implementThings>[0]>;
 type Answers = { -readonly [Name in keyof Registered]: Registered[Name] };
 
-interface Wire {
-  readonly name: string;
-  readonly implementation: "bridge" | "connect";
-  connect(server: TestServer): { transport: Transport; close(): void };
-}
-
-function overGrpc(server: TestServer) {
-  const baseUrl = `http://127.0.0.1:${server.grpcPort}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
-  return { transport: createGrpcTransport({ baseUrl, sessionManager }), close: () => sessionManager.abort() };
-}
-
-const wires: readonly Wire[] = [
-  { name: "gRPC by grpc-js", implementation: "bridge", connect: overGrpc },
-  { name: "gRPC by connect-node", implementation: "connect", connect: overGrpc },
+const allWires: readonly Wire[] = [
+  ...wires,
   {
     name: "gRPC through the client transport",
     implementation: "bridge",
-    connect: ({ transport }) => ({ transport, close: () => {} }),
-  },
-  {
-    name: "Connect over HTTP/1.1",
-    implementation: "bridge",
-    connect: ({ httpPort }) => ({
-      transport: createConnectTransport({ baseUrl: `http://127.0.0.1:${httpPort}`, httpVersion: "1.1" }),
-      close: () => {},
-    }),
-  },
-  {
-    name: "Connect over HTTP/1.1 in JSON with GET",
-    implementation: "bridge",
-    connect: ({ httpPort }) => ({
-      transport: createConnectTransport({
-        baseUrl: `http://127.0.0.1:${httpPort}`,
-        httpVersion: "1.1",
-        useBinaryFormat: false,
-        useHttpGet: true,
-      }),
-      close: () => {},
-    }),
-  },
-  {
-    name: "gRPC-Web over HTTP/1.1",
-    implementation: "bridge",
-    connect: ({ httpPort }) => ({
-      transport: createGrpcWebTransport({ baseUrl: `http://127.0.0.1:${httpPort}`, httpVersion: "1.1" }),
-      close: () => {},
-    }),
+    connect: ({ grpcPort }) => createGrpcTransport({ target: `127.0.0.1:${grpcPort}`, services: [thingService] }),
   },
 ];
 
@@ -86,7 +40,7 @@ async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
   return assert.fail("the call succeeded");
 }
 
-for (const wire of wires) {
+for (const wire of allWires) {
   describe(`a service over ${wire.name}`, () => {
     let tokens: TestTokens;
     let server: TestServer;
@@ -110,9 +64,9 @@ for (const wire of wires) {
         verifier: createTokenVerifier({ keys: tokens.keySet, ...settings }),
         implementation: wire.implementation,
       });
-      const connected = wire.connect(server);
-      client = createClient(thingService, connected.transport) as unknown as ThingClient;
-      close = connected.close;
+      const transport = wire.connect(server);
+      client = createClient(thingService, transport) as unknown as ThingClient;
+      close = () => transport.close();
     });
 
     afterEach(() => {

@@ -14,6 +14,8 @@ import type { TestTokens } from "./test-tokens.ts";
 export interface RunningService<S extends DescService> {
   /** Calls it by gRPC, without a token unless the call brings one. */
   readonly client: Client<S>;
+  /** What it listens on, on the loopback interface. */
+  readonly ports: { readonly grpcPort: number; readonly httpPort: number };
   /** Address of its HTTP port. */
   readonly httpUrl: string;
   /** Calls a method by Connect with a JSON body. */
@@ -63,6 +65,7 @@ export function createServiceHome<S extends DescService>(options: {
       const transport = createGrpcTransport({ target: `127.0.0.1:${rpcPort}`, services: [contract] });
       const started: RunningService<S> = {
         client: createClient(contract, transport),
+        ports: { grpcPort: rpcPort, httpPort },
         httpUrl,
         post: (method, body, headers = {}) =>
           fetch(`${httpUrl}/${contract.typeName}/${method}`, {

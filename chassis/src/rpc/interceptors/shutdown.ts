@@ -12,7 +12,10 @@ export function createShutdownInterceptor(shutdown: AbortSignal): Interceptor {
   };
 }
 
+/** After how long a reader may come back: to another instance at once, to the same one when it has started again. */
+const retryDelayMs = 250;
+
 /** The reason a server aborts its streams with when it stops. */
 export function shuttingDown(): DomainError {
-  return new DomainError("unavailable", "SHUTTING_DOWN", "the server is shutting down", { retryDelayMs: 0 });
+  return new DomainError("unavailable", "SHUTTING_DOWN", "the server is shutting down", { retryDelayMs });
 }
