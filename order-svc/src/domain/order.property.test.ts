@@ -2,47 +2,26 @@ import assert from "node:assert/strict";
 import { DomainError } from "@quartet/chassis/domain-error";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { aCapture, aMoment, aPaymentEnd, aPendingOrder, aRefund, aStockFact } from "../testing/builders.ts";
-import { cancelOrder, expireOrder } from "./cancel-order.ts";
+import { aCapture, aCause, aMoment, aPendingOrder, aRefund, aStockFact } from "../testing/builders.ts";
+import { anyStep, type Step } from "../testing/histories.ts";
+import { cancelOrder, cancelOrderOfDeletedUser, expireOrder } from "./cancel-order.ts";
 import type { Order, OrderEvent, Transition } from "./order.ts";
 import { isOpen } from "./order.ts";
 import { recordPayment } from "./record-payment.ts";
 import { recordStock } from "./record-stock.ts";
 
-type Step = (order: Order) => Transition;
-
-const version = fc.integer({ min: 1, max: 6 });
-const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ state: fc.constantFrom("RESERVED", "REJECTED", "SOLD", "RELEASED"), version }).map(
-    (fact): Step =>
-      (order) =>
-        recordStock(order, aStockFact(fact.state, fact.version), aMoment()),
-  ),
-  version.map(
-    (at): Step =>
-      (order) =>
-        recordPayment(order, aCapture(at), aMoment()),
-  ),
-  fc.record({ state: fc.constantFrom("DECLINED", "VOIDED"), version }).map(
-    (fact): Step =>
-      (order) =>
-        recordPayment(order, aPaymentEnd(fact.state, fact.version), aMoment()),
-  ),
-  fc.record({ version, minorUnits: fc.integer({ min: 1, max: 2598 }) }).map(
-    (fact): Step =>
-      (order) =>
-        recordPayment(order, aRefund(fact.version, fact.minorUnits), aMoment()),
-  ),
-  fc.constantFrom(0, 2000).map(
-    (afterMs): Step =>
-      (order) =>
-        cancelOrder(order, 1000, aMoment(afterMs)),
-  ),
-  fc.boolean().map(
-    (late): Step =>
-      (order) =>
-        expireOrder(order, late ? "gone" : (order.step?.eventId ?? ""), aMoment()),
-  ),
+const anyStepOrDeadline: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: anyStep },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 1, 2).map(
+      (which): Step =>
+        (order) =>
+          which === 2
+            ? cancelOrderOfDeletedUser(order, aCause("shop.user.v1.UserDeleted"), aMoment())
+            : expireOrder(order, which === 1 ? "gone" : (order.step?.eventId ?? ""), aMoment()),
+    ),
+  },
 );
 
 const arrows: Readonly<Record<Order["state"], readonly Order["state"][]>> = {
@@ -85,7 +64,7 @@ function check(before: Order, { next, events, entry }: Transition): void {
 describe("an order", () => {
   it("keeps its invariants whatever it hears in whatever order", () => {
     fc.assert(
-      fc.property(fc.array(anyStep, { maxLength: 25 }), (steps) => {
+      fc.property(fc.array(anyStepOrDeadline, { maxLength: 25 }), (steps) => {
         const emitted: OrderEvent["kind"][] = [];
         let order = aPendingOrder();
         for (const step of steps) {
