@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ConnectError } from "@connectrpc/connect";
 import { loadContract } from "@quartet/chassis/contract";
 import { newId } from "@quartet/chassis/ids";
 import { silentLogger } from "@quartet/chassis/log";
+import { errorInfoOf } from "@quartet/chassis/rpc/error-details";
 import { createGrpcServer } from "@quartet/chassis/rpc/grpc-server";
+import { openDatabase } from "@quartet/chassis/storage/database";
 import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quartet/chassis/testing/broker-stages";
 import { fixedClock } from "@quartet/chassis/testing/clock";
 import { eventually } from "@quartet/chassis/testing/eventually";
@@ -197,6 +201,66 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       await eventually("the payment is closed", async () => {
         return (await get(name)).paymentState === Order_PaymentState.VOIDED;
       });
+    });
+
+    it("refuses a new order of an archived product at once when it has heard of it", async () => {
+      await neighbours.archiveCups();
+      const refusal = async () =>
+        service.client.createOrder(twoCups(), { headers }).then(
+          () => undefined,
+          (error) => errorInfoOf(ConnectError.from(error))?.reason,
+        );
+      await eventually("the order is refused", async () => (await refusal()) === "PRODUCT_ARCHIVED");
+    });
+
+    it("cancels an order of a product whose archiving it has not heard of as out of stock", async () => {
+      // product-svc knows, and refuses the stock; its news are still on their way.
+      neighbours.manners.stock = "reject";
+      const name = await place();
+      await neighbours.archiveCups();
+      assert.equal((await settled(name, "CANCELLED", "RELEASED")).cancelReason, Order_CancelReason.OUT_OF_STOCK);
+    });
+
+    it("cancels the open orders of a deleted user, keeps the others, and takes no new one", async () => {
+      neighbours.manners.payment = "silent";
+      const requestId = newId();
+      const open = await place(requestId);
+      await settled(open, "AWAITING_PAYMENT", "RESERVED");
+      neighbours.manners.payment = "capture";
+      const confirmed = await place();
+      await settled(confirmed, "CONFIRMED", "SOLD");
+      neighbours.manners.payment = "silent";
+      const eventId = await neighbours.deleteUser("ada");
+
+      const order = await settled(open, "CANCELLED", "RELEASED");
+      assert.equal(order.cancelReason, Order_CancelReason.USER_DELETED);
+      const { orderEvents } = await service.client.listOrderEvents({ parent: open }, { headers });
+      const cancellation = orderEvents.find(({ state }) => state === Order_State.CANCELLED);
+      assert.deepEqual([cancellation?.cause, cancellation?.eventId], ["shop.user.v1.UserDeleted", eventId]);
+      assert.equal((await get(confirmed)).state, Order_State.CONFIRMED);
+      await assert.rejects(place(), (error) => {
+        assert.equal(errorInfoOf(ConnectError.from(error))?.reason, "USER_DELETED");
+        return true;
+      });
+      assert.equal(await place(requestId), open);
+      // The token is good for a few minutes more.
+      await service.client.cancelOrder({ name: confirmed }, { headers });
+      await settled(confirmed, "CANCELLED", "RELEASED");
+    });
+
+    it("cancels after a restart what a deleted user had left open", async () => {
+      neighbours.manners.payment = "silent";
+      const name = await place();
+      await settled(name, "AWAITING_PAYMENT", "RESERVED");
+      await service.stop();
+      // The process died after it had recorded the deletion, and before anything else.
+      const database = openDatabase({ file: join(home.dataDir, "order-svc.sqlite") });
+      database.sqlite.exec("INSERT INTO deleted_users VALUES ('ada', 'deletion', 0, NULL)");
+      await database.close();
+
+      service = await home.start(stage);
+      const order = await settled(name, "CANCELLED", "RELEASED");
+      assert.equal(order.cancelReason, Order_CancelReason.USER_DELETED);
     });
 
     it("leaves nothing behind when it stops", async () => {

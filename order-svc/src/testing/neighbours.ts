@@ -18,6 +18,7 @@ import {
   PaymentVoidedSchema,
 } from "@quartet/proto/shop/payment/v1/payment_events_pb";
 import {
+  ProductArchivedSchema,
   ProductCreatedSchema,
   StockRejectedSchema,
   StockReleasedSchema,
@@ -25,6 +26,7 @@ import {
   StockSoldSchema,
 } from "@quartet/proto/shop/product/v1/product_events_pb";
 import { Product_State } from "@quartet/proto/shop/product/v1/product_pb";
+import { UserDeletedSchema } from "@quartet/proto/shop/user/v1/user_events_pb";
 import { placeTime } from "./builders.ts";
 
 /** What the neighbours make of the orders; a test changes it as it goes. */
@@ -35,7 +37,7 @@ export interface Manners {
   times: number;
 }
 
-/** product-svc and payment-svc, as far as order-svc hears of them. */
+/** product-svc, payment-svc and user-svc, as far as order-svc hears of them. */
 export interface Neighbours {
   readonly manners: Manners;
   /** Types of the events they heard, in their order. */
@@ -44,6 +46,10 @@ export interface Neighbours {
   say<D extends DescMessage>(schema: D, event: MessageInitShape<D>, id?: string): Promise<void>;
   /** Tells of a product at a price. */
   sellCups(minorUnits: bigint): Promise<void>;
+  /** Tells that cups are no longer sold. */
+  archiveCups(): Promise<void>;
+  /** Tells that the account of a user was deleted; resolves with the id of the event. */
+  deleteUser(userId: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -55,6 +61,8 @@ export async function startNeighbours(stage: BrokerStage): Promise<Neighbours> {
   const captured = new Map<string, { currency: string; minorUnits: bigint }>();
   const product = brokerOn(stage, "product-svc");
   const payment = brokerOn(stage, "payment-svc");
+  const user = brokerOn(stage, "user-svc");
+  const senders = { product, payment, user };
 
   const next = (aggregate: string) => {
     const version = (versions.get(aggregate) ?? 0n) + 1n;
@@ -63,7 +71,7 @@ export async function startNeighbours(stage: BrokerStage): Promise<Neighbours> {
   };
   const publish = async <D extends DescMessage>(schema: D, event: MessageInitShape<D>, id = newId()) => {
     const payload = toBinary(schema, create(schema, event));
-    const from = schema.typeName.startsWith("shop.payment.") ? payment : product;
+    const from = senders[schema.typeName.split(".")[1] as keyof typeof senders];
     const message = { id, type: schema.typeName, aggregate: "tests/1", version: 1, payload, time: placeTime };
     await eventually("the broker is there", () => from.connected);
     for (let time = 0; time < manners.times; time++) await from.publish(message);
@@ -117,27 +125,38 @@ export async function startNeighbours(stage: BrokerStage): Promise<Neighbours> {
     product.subscribe({ queue: "product-svc.events", prefetch: 10, deliver: answerStock, onUndecodable }),
     payment.subscribe({ queue: "payment-svc.events", prefetch: 10, deliver: answerPayment, onUndecodable }),
   ];
-  product.start();
-  payment.start();
-  await eventually("the neighbours are connected", () => product.connected && payment.connected);
+  for (const sender of Object.values(senders)) sender.start();
+  await eventually("the neighbours are connected", () => Object.values(senders).every(({ connected }) => connected));
 
   return {
     manners,
     heard,
     say: publish,
     sellCups: (minorUnits) =>
-      publish(ProductCreatedSchema, {
-        product: {
-          name: "products/cup",
-          displayName: "Cup",
-          price: { currency: "EUR", minorUnits },
-          state: Product_State.ACTIVE,
-          version: 1n,
-          createTime: timestampFromMs(placeTime),
-        },
+      publish(ProductCreatedSchema, { product: cups({ minorUnits, state: Product_State.ACTIVE, version: 1n }) }),
+    archiveCups: () =>
+      publish(ProductArchivedSchema, {
+        product: cups({ minorUnits: 1299n, state: Product_State.ARCHIVED, version: 2n }),
       }),
+    async deleteUser(userId) {
+      const id = newId();
+      await publish(UserDeletedSchema, { user: `users/${userId}`, version: 2n }, id);
+      return id;
+    },
     async stop() {
       await Promise.all(subscriptions.map((subscription) => subscription.stop()));
     },
+  };
+}
+
+function cups(product: { minorUnits: bigint; state: Product_State; version: bigint }) {
+  const { minorUnits, state, version } = product;
+  return {
+    name: "products/cup",
+    displayName: "Cup",
+    price: { currency: "EUR", minorUnits },
+    state,
+    version,
+    createTime: timestampFromMs(placeTime),
   };
 }
