@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createClient } from "@connectrpc/connect";
 import { describe, it } from "mocha";
 import { DomainError } from "../domain-error.ts";
@@ -92,6 +93,28 @@ describe("the interceptors", () => {
       new RegExp(`rpc_server_duration_seconds_count\\{.*method="test.v1.ThingService/Read",code="${code}".*\\} 1`);
     assert.match(body, count("ok"));
     assert.match(body, count("invalid_argument"));
+  });
+
+  it("leave no timer behind when the reader of a stream leaves", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+    const { client } = startService({
+      watch: async function* (_request, context) {
+        yield { name: "a" };
+        await once(context.signal, "abort");
+      },
+    });
+    // The runner sets its own only when the test has returned its promise.
+    await new Promise(setImmediate);
+    const before = timers();
+    const gone = new AbortController();
+    const stream = client.watch({ name: "a" }, { signal: gone.signal })[Symbol.asyncIterator]();
+    await stream.next();
+    assert.ok(timers() > before, "a stream has a deadline");
+    gone.abort();
+    await stream.next().catch(() => {});
+    // Polled without a timer, which would be one more.
+    for (let turn = 0; turn < 1000 && timers() > before; turn++) await new Promise(setImmediate);
+    assert.ok(timers() <= before, "its deadline is left");
   });
 
   it("give a stream its context and its clean-up, when the reader leaves", async () => {

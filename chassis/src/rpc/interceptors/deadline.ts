@@ -40,8 +40,12 @@ function callerTimeoutMs(header: Headers): number {
 function abortAfter(timeoutMs: number, gone: AbortSignal) {
   const controller = new AbortController();
   const expire = () => controller.abort(new ConnectError("deadline exceeded", Code.DeadlineExceeded));
-  const leave = () => controller.abort(gone.reason);
   const timer = setTimeout(expire, timeoutMs);
+  // The timer too: nobody may be left to read a stream to its end, and its deadline can be minutes away.
+  const leave = () => {
+    clearTimeout(timer);
+    controller.abort(gone.reason);
+  };
   if (gone.aborted) leave();
   else if (timeoutMs <= 0) expire();
   else gone.addEventListener("abort", leave);
