@@ -222,14 +222,12 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     });
 
     it("cancels the open orders of a deleted user, keeps the others, and takes no new one", async () => {
+      const confirmed = await place();
+      await settled(confirmed, "CONFIRMED", "SOLD");
       neighbours.manners.payment = "silent";
       const requestId = newId();
       const open = await place(requestId);
       await settled(open, "AWAITING_PAYMENT", "RESERVED");
-      neighbours.manners.payment = "capture";
-      const confirmed = await place();
-      await settled(confirmed, "CONFIRMED", "SOLD");
-      neighbours.manners.payment = "silent";
       const eventId = await neighbours.deleteUser("ada");
 
       const order = await settled(open, "CANCELLED", "RELEASED");

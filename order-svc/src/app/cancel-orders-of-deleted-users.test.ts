@@ -86,6 +86,34 @@ describe("cancelOrdersOfDeletedUsers", () => {
     assert.deepEqual(left, []);
   });
 
+  it("finds the rest again after a batch was interrupted anywhere", async () => {
+    for (const id of ["o1", "o2", "o3"]) await place(id);
+    await deleteAda();
+    // Dies in the middle of cancelling, and then before it has finished the user.
+    const update: typeof store.orders.update = async (orderId, decide) => {
+      if (orderId === "o2") throw new Error("killed");
+      return store.orders.update(orderId, decide);
+    };
+    const dying = createCancelOrdersOfDeletedUsers({ ...store, orders: { update }, moment });
+    await assert.rejects(dying(), /killed/);
+    assert.deepEqual(await stateOf("o2"), ["PENDING", undefined]);
+    const finish = async () => assert.fail("killed");
+    const dyingLater = createCancelOrdersOfDeletedUsers({
+      ...store,
+      deletedUsers: { ...store.deletedUsers, finish },
+      moment,
+    });
+    while ((await stateOf("o2"))[0] === "PENDING") await dyingLater();
+    await assert.rejects(dyingLater(), /killed/);
+
+    assert.equal(await cancelOrders(), 1);
+    assert.equal(await cancelOrders(), 0);
+    for (const id of ["o1", "o2", "o3"]) {
+      assert.deepEqual(await stateOf(id), ["CANCELLED", "USER_DELETED"]);
+      assert.equal((await store.queries.timeline({ orderId: id, afterSequence: 0, limit: 10 })).length, 2);
+    }
+  });
+
   it("takes the same message once", async () => {
     await deleteAda();
     await untilNothingIsLeft();

@@ -1,4 +1,4 @@
-import { DomainError } from "@quartet/chassis/domain-error";
+import { DomainError, type ErrorKind } from "@quartet/chassis/domain-error";
 import { eventOf } from "./advance-order.ts";
 import type { Moment, Money, Order, OrderLine, Transition } from "./order.ts";
 import { orderEventTypes } from "./order.ts";
@@ -75,11 +75,9 @@ export function placeOrder(
     return { product, quantity: line.quantity };
   });
   const total = totalOf(priced);
-  for (const { product } of priced) {
+  for (const [index, { product }] of priced.entries()) {
     if (product.archived) {
-      throw new DomainError("failed_precondition", "PRODUCT_ARCHIVED", `products/${product.id} is no longer sold`, {
-        metadata: { product: `products/${product.id}` },
-      });
+      throw refusedLine("PRODUCT_ARCHIVED", index, product.id, "is no longer sold", "failed_precondition");
     }
   }
   expectTotal(request.expectedTotal, total);
@@ -128,9 +126,10 @@ function totalOf(lines: readonly PricedLine[]): Money {
   const currencies = [...new Set(lines.map(({ product }) => product.price.currency))];
   const [currency] = currencies;
   if (currency === undefined || currencies.length > 1) {
-    throw new DomainError("invalid", "MIXED_CURRENCIES", "all products of an order must have one currency", {
+    const listed = currencies.join(" and ");
+    throw new DomainError("invalid", "MIXED_CURRENCIES", `lines: have prices in ${listed}`, {
       metadata: { currencies: currencies.join(",") },
-      fields: [{ field: "lines", description: `has prices in ${currencies.join(" and ")}` }],
+      fields: [{ field: "lines", description: `have prices in ${listed}` }],
     });
   }
   let minorUnits = 0;
@@ -138,9 +137,10 @@ function totalOf(lines: readonly PricedLine[]): Money {
     minorUnits += product.price.minorUnits * quantity;
     // Checked at each step: a sum that has left the safe integers must not come back into the range unseen.
     if (minorUnits > orderTotalMaxMinor) {
-      throw new DomainError("invalid", "TOTAL_TOO_LARGE", "the total of an order is too large", {
+      const description = `come to more than ${orderTotalMaxMinor} minor units`;
+      throw new DomainError("invalid", "TOTAL_TOO_LARGE", `lines: ${description}`, {
         metadata: { max_minor_units: String(orderTotalMaxMinor) },
-        fields: [{ field: "lines", description: `come to more than ${orderTotalMaxMinor} minor units` }],
+        fields: [{ field: "lines", description }],
       });
     }
   }
@@ -152,20 +152,28 @@ function expectTotal(expected: Money | undefined, total: Money): void {
     return;
   }
   if (expected.currency !== total.currency || expected.minorUnits !== total.minorUnits) {
-    throw new DomainError("failed_precondition", "TOTAL_MISMATCH", "the total is not the expected one", {
+    const description = `is not the total, which is ${total.minorUnits} ${total.currency}`;
+    throw new DomainError("failed_precondition", "TOTAL_MISMATCH", `expected_total: ${description}`, {
       metadata: {
         expected_currency: expected.currency,
         expected_minor_units: String(expected.minorUnits),
         total_currency: total.currency,
         total_minor_units: String(total.minorUnits),
       },
+      fields: [{ field: "expected_total", description }],
     });
   }
 }
 
-function refusedLine(reason: string, index: number, productId: string, description: string): DomainError {
+function refusedLine(
+  reason: string,
+  index: number,
+  productId: string,
+  description: string,
+  kind: ErrorKind = "invalid",
+): DomainError {
   const field = `lines[${index}].product`;
-  return new DomainError("invalid", reason, `${field}: ${description}`, {
+  return new DomainError(kind, reason, `${field}: ${description}`, {
     metadata: { product: `products/${productId}` },
     fields: [{ field, description }],
   });
