@@ -197,6 +197,14 @@ describe("WatchOrder", () => {
     await nothingIsOpen();
   });
 
+  it("ends at the deadline of the call and frees its place", async () => {
+    const stream = service.client
+      .watchOrder({ name: "orders/o1", afterSequence: 1n }, { ...as("ada"), timeoutMs: 50 })
+      [Symbol.asyncIterator]();
+    assert.equal((await failureOf(stream.next())).code, Code.DeadlineExceeded);
+    await nothingIsOpen();
+  });
+
   it("opens nothing for a stranger, for an order that is not there, or for a wrong request", async () => {
     const reasonOf = async (request: { name: string; afterSequence?: bigint }, token = "ada") => {
       const stream = service.client.watchOrder(request, as(token))[Symbol.asyncIterator]();
