@@ -51,9 +51,13 @@ describe("the gateway's page for people", () => {
 
   it("shows every service of the contract, its addresses and its state", async () => {
     const { text } = await fixture.http("GET", "/");
-    for (const { upstream, service } of readMethods(await readContract())) {
+    for (const { upstream, service, bindings } of readMethods(await readContract())) {
       assert.ok(text.includes(`href="/readyz/${upstream}"`), upstream);
-      assert.ok(text.includes(`/${service}/`), service);
+      assert.ok(text.includes(`<code>/${service}/</code>`), service);
+      for (const { template } of bindings) {
+        const [, collection] = /^\/v1\/(?:\{[^=]+=)?(\w+)/.exec(template) ?? [];
+        assert.ok(text.includes(`<code>/v1/${collection}</code>`), template);
+      }
     }
     for (const [, path = ""] of text.matchAll(/href="(\/[^"]*)"/g)) {
       assert.equal((await fixture.http("GET", path.replaceAll("&amp;", "&"))).status, 200, path);

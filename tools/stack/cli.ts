@@ -3,6 +3,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { seedNative } from "../seed/seed-native.ts";
 import { adminFile, resetAdmin } from "./admin-account.ts";
+import { provideChromium } from "./chromium.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
 import { provideGrpcurl } from "./grpcurl.ts";
@@ -99,6 +100,7 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
     if (config.amqpUrl === undefined) await provideRabbit(process.env, report);
     await provideEnvoy(process.env, rootDir, report);
     await provideGrpcurl(process.env, rootDir, report);
+    await provideChromium(process.env, report);
     return 0;
   },
 };

@@ -1,0 +1,41 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+import { findChromium } from "../../tools/stack/chromium.ts";
+
+/** Starts Chromium with an empty profile that it does not leave behind. Throws when there is none. */
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = findChromium(process.env);
+  if (executablePath === undefined) throw new Error("there is no Chromium");
+  return chromium.launch({
+    executablePath,
+    // As root, which tests in a container are, there is no sandbox; what is opened here is our own.
+    chromiumSandbox: false,
+    args: [
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A page, and what it complained about: errors on its console, exceptions, requests that failed. */
+export interface WatchedPage {
+  readonly page: Page;
+  readonly complaints: readonly string[];
+}
+
+/** Opens an empty page. */
+export async function openPage(browser: Browser): Promise<WatchedPage> {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("requestfailed", (request) => {
+    complaints.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
+  });
+  return { page, complaints };
+}
