@@ -5,6 +5,7 @@ import { after, before, describe, it } from "mocha";
 import type { Browser, Page } from "playwright-core";
 import { whyNoChromium } from "../../tools/stack/chromium.ts";
 import { waitUntil } from "../../tools/stack/ready.ts";
+import { serviceNames } from "../../tools/stack/stack-config.ts";
 import { type NativeSystem, startNativeSystem } from "../e2e/native-system.ts";
 import { logIn, newProduct, password, shopClient } from "../e2e/shop-client.ts";
 import { openPage, startBrowser } from "./browser.ts";
@@ -162,14 +163,9 @@ if (whyNoChromium(process.env) === undefined) {
   });
 }
 
-const everythingReady: Record<string, string> = {
-  gateway: "ready",
-  "user-svc": "ready",
-  "product-svc": "ready",
-  "order-svc": "ready",
-  "payment-svc": "ready",
-  broker: "ready",
-};
+const everythingReady: Record<string, string> = Object.fromEntries(
+  ["gateway", ...serviceNames, "broker"].map((name) => [name, "ready"]),
+);
 
 async function statesOn(page: Page): Promise<Record<string, string>> {
   const names = await page.locator("#parts th").allTextContents();

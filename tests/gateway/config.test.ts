@@ -28,6 +28,10 @@ interface HttpFilter {
       policies: Record<string, { permissions: { url_path: { path: { exact?: string } } }[] }>;
     };
     rate_limits?: { actions: { header_value_match?: { descriptor_value: string; headers: PathMatcher[] } }[] }[];
+    descriptors?: {
+      entries: { value?: string }[];
+      token_bucket: { max_tokens: number; tokens_per_fill: number };
+    }[];
     individual_method_stats_allowlist?: { services: { name: string; method_names: string[] }[] };
   };
 }
@@ -173,6 +177,21 @@ describe("envoy.yaml", () => {
       assert.ok(filters.get("grpc_json_transcoder")?.services?.includes(service), path);
     }
     assert.deepEqual(rules.at(-1), { match: { prefix: "/" }, requires: { provider_name: "quartet" } });
+  });
+
+  it("has the rate limits that the README tells", async () => {
+    const readme = await readFile(join(root, "envoy", "README.md"), "utf8");
+    for (const name of ["address", "method"]) {
+      const { descriptors = [] } = filters.get(`local_ratelimit.${name}`) ?? {};
+      assert.ok(descriptors.length > 0);
+      for (const { entries, token_bucket: bucket } of descriptors) {
+        const [perSecond, burst] = [bucket.tokens_per_fill, bucket.max_tokens].map((count) =>
+          count.toLocaleString("en"),
+        );
+        const calls = entries[0]?.value === undefined ? "all calls" : `\`${entries[0].value.toUpperCase()}\``;
+        assert.ok(readme.includes(`${calls} ${perSecond}/s (burst ${burst})`), calls);
+      }
+    }
   });
 
   it("asks both ports of every service whether it serves, and keeps the admin port on loopback", () => {

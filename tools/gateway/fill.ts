@@ -31,7 +31,7 @@ export function fill(yaml: string, contract: Uint8Array, page: string): string {
     ["access", accessSection(methods)],
     ["rates", ratesSection(methods)],
     ["stats", statsSection(methods)],
-    ["home", homeSection(page)],
+    ["home", homeSection(page, Object.keys(services), methods)],
     ["readiness", readinessSection(methods)],
     ["routes", routesSection(methods)],
     ["clusters", clustersSection(services)],

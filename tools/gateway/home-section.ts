@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
+import type { Method } from "./methods.ts";
 import type { Section } from "./sections.ts";
 
 /**
  * The page for people: its HTML, and a policy by which a browser runs and shows what stands in it and nothing else.
- * Throws when the page loads something, or has code or styles outside its elements for them.
+ * `services` are shown in this order. Throws when the page loads something, or has code or styles outside its elements
+ * for them.
  */
-export function homeSection(page: string): Section {
+export function homeSection(template: string, services: readonly string[], methods: readonly Method[]): Section {
+  const page = withServices(template, services, methods);
   const foreign = /<(script|style)\s|\s(src|style|on\w+)=|<link rel="(?!icon)/.exec(page);
   if (foreign !== null) throw new Error(`envoy/index.html has ${foreign[0].trim()}, which its policy forbids`);
   const policy = [
@@ -34,6 +37,31 @@ export function homeSection(page: string): Section {
       .split("\n")
       .map((line) => (line === "" ? "" : `      ${line}`)),
   ];
+}
+
+// What stands between two comments stands there once for each service.
+function withServices(template: string, services: readonly string[], methods: readonly Method[]): string {
+  return template.replace(/<!-- each service -->\n(.*?)<!-- end -->\n/gs, (_, lines: string) =>
+    services
+      .map((service) => {
+        const own = methods.filter(({ upstream }) => upstream === service);
+        const paths = own.flatMap(({ bindings }) => bindings.map(({ template }) => collectionOf(template)));
+        return lines
+          .replaceAll("SERVICE", service)
+          .replaceAll("COLLECTIONS", codes(paths))
+          .replaceAll("INTERFACES", codes(own.map((method) => `/${method.service}/`)));
+      })
+      .join(""),
+  );
+}
+
+// /v1/{name=orders/*}:cancel → /v1/orders
+function collectionOf(template: string): string {
+  return template.replace(/^(\/v\d+\/)(?:\{[^=]+=)?(\w+).*$/, "$1$2");
+}
+
+function codes(texts: readonly string[]): string {
+  return [...new Set(texts)].map((text) => `<code>${text}</code>`).join(" ");
 }
 
 function hashes(page: string, element: "script" | "style"): string {
