@@ -35,7 +35,10 @@ export async function openPage(browser: Browser): Promise<WatchedPage> {
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("requestfailed", (request) => {
-    complaints.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
+    const error = request.failure()?.errorText;
+    // Chromium also says so of an answer that it may not store, when the page has read it piece by piece to its end. One
+    // that was really cut fails in the page.
+    if (error !== "net::ERR_ABORTED") complaints.push(`${request.method()} ${request.url()}: ${error}`);
   });
   return { page, complaints };
 }

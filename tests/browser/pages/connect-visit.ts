@@ -19,12 +19,14 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   const stateOf = (order: Order | undefined) => Order_StateSchema.value[order?.state ?? 0]?.name;
   const follow = async ({ name }: Order, onFirst: () => Promise<void> = async () => {}) => {
     let count = 0;
+    let isComplete = false;
     for await (const { orderEvent, last, order } of orders.watchOrder({ name }, { headers })) {
       if (orderEvent !== undefined) show("entry", [Number(orderEvent.sequence), orderEvent.cause]);
       if (orderEvent !== undefined && ++count === 1) await onFirst();
-      if (last) return show("last", stateOf(order));
+      if (last) show("last", stateOf(order));
+      isComplete = last;
     }
-    throw new Error("the stream was cut");
+    if (!isComplete) throw new Error("the stream was cut");
   };
 
   const user = await users.createUser({ email, password, displayName: "Ada", requestId: crypto.randomUUID() });
@@ -44,7 +46,7 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   await follow(order);
   await sameOrder(createGrpcWebTransport({ baseUrl: gateway }), order, headers);
 
-  const slow = await orders.createOrder({ lines, paymentToken: "tok_delay_20000" }, { headers });
+  const slow = await orders.createOrder({ lines, paymentToken: "tok_delay_5000" }, { headers });
   await follow(slow, async () =>
     show("cancelled", stateOf(await orders.cancelOrder({ name: slow.name }, { headers }))),
   );

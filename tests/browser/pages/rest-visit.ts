@@ -29,12 +29,14 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   const follow = async (order: { name: string }, onFirst: () => Promise<void> = async () => {}) => {
     const response = await fetch(`${gateway}/v1/${order.name}:watch`, { headers: authorization });
     let count = 0;
+    let isComplete = false;
     for await (const { orderEvent, last, order: settled } of entriesOf(response)) {
       if (orderEvent !== undefined) show("entry", [Number(orderEvent.sequence), orderEvent.cause]);
       if (orderEvent !== undefined && ++count === 1) await onFirst();
-      if (last) return show("last", settled?.state);
+      if (last) show("last", settled?.state);
+      isComplete = last;
     }
-    throw new Error("the stream was cut");
+    if (!isComplete) throw new Error("the stream was cut");
   };
 
   const user = await call("POST", "/v1/users", { email, password, displayName: "Ada" });
@@ -53,7 +55,7 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   show("ordered", order.state);
   await follow(order);
 
-  const slow = await call("POST", "/v1/orders", { lines, paymentToken: "tok_delay_20000" });
+  const slow = await call("POST", "/v1/orders", { lines, paymentToken: "tok_delay_5000" });
   await follow(slow, async () => show("cancelled", (await call("POST", `/v1/${slow.name}:cancel`)).state));
 
   const own = authorization;
