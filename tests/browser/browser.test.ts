@@ -77,6 +77,7 @@ if (whyNoChromium(process.env) === undefined) {
           [
             ["signed up", "Ada"],
             ["logged in", true],
+            ["renamed", "Ada Lovelace"],
             ["found", [`Cheap ${search}`, `Dear ${search}`]],
             ["ordered", "STATE_PENDING"],
             ["last", "STATE_CONFIRMED"],

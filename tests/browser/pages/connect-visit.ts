@@ -34,6 +34,9 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   const session = await users.createSession({ email, password });
   headers = { authorization: `Bearer ${session.accessToken}` };
   show("logged in", session.user === user.name);
+  const named = { ...user, displayName: "Ada Lovelace" };
+  const renamed = await users.updateUser({ user: named, updateMask: { paths: ["display_name"] } }, { headers });
+  show("renamed", renamed.displayName);
 
   const { products } = await createClient(ProductService, transport).listProducts({ search, orderBy: "price" });
   show(

@@ -44,6 +44,8 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   const session = await call("POST", "/v1/sessions", { email, password });
   authorization = { authorization: `Bearer ${session.accessToken}` };
   show("logged in", session.user === user.name);
+  const named = { ...user, displayName: "Ada Lovelace" };
+  show("renamed", (await call("PATCH", `/v1/${user.name}?updateMask=displayName`, named)).displayName);
 
   const { products } = await call("GET", `/v1/products?search=${search}&orderBy=price`);
   show(
