@@ -9,7 +9,7 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help generate up down status logs redeploy reset seed admin check format test split clean
+.PHONY: help generate up down status logs redeploy reset seed admin check format test new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
@@ -52,6 +52,9 @@ format: .build/installed ## Format the code and apply safe fixes
 test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@$(SETUP) node tools/test.ts $(TESTS)
+
+new-service: .build/generated ## Make a service of the common shape: NAME=review
+	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
 
 split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
 	@$(SETUP) node tools/split.ts $(SERVICE)
