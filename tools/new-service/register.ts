@@ -18,6 +18,7 @@ export const registrations: readonly Registration[] = [
   { path: "compose.yaml", add: addToCompose },
   { path: "package-lock.json", add: addToLockfile },
   { path: "README.md", add: addToReadme },
+  { path: "envoy/index.html", add: addToHomePage },
 ];
 
 function addToCompose(text: string, { one, ports }: Filling): string {
@@ -55,6 +56,18 @@ function addToReadme(text: string, { one, many }: Filling): string {
     const names = [...found.trimEnd().split("\n"), `shop.${one.snake}.v1.${one.pascal}Service`];
     return `${names.sort().join("\n")}\n`;
   });
+}
+
+function addToHomePage(text: string, { one, many }: Filling): string {
+  const service = `${one.kebab}-svc`;
+  const readiness = `<th scope="row"><a href="/readyz/${service}">${service}</a></th>`;
+  const paths = [`/v1/${many.camel}`, `/shop.${one.snake}.v1.${one.pascal}Service/`];
+  const withState = insert(text, /^(<tr><th scope="row"><a href="\/readyz\/[a-z0-9-]+-svc">.*\n)+/m, "after", [
+    `<tr>${readiness}<td data-state="unknown">not asked</td></tr>`,
+  ]);
+  return insert(withState, /^(<tr><td>[a-z0-9-]+-svc<\/td>.*\n)+/m, "after", [
+    `<tr><td>${service}</td>${paths.map((path) => `<td><code>${path}</code></td>`).join("")}</tr>`,
+  ]);
 }
 
 interface Lockfile {
