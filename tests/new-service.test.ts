@@ -112,13 +112,11 @@ describe("make new-service", function () {
       });
       // A service is ready before the gateway has looked at it again.
       const reached = (path: string) => async () => (await ada.get(path)).status === 200;
-      ada = await eventually(
-        "user-svc is reached",
-        () => newCustomer(stack.urls.gateway).catch(() => undefined),
-        boundMs,
-      );
-      for (const path of ["/v1/reviews", "/v1/giftCards"])
+      const signUp = () => newCustomer(stack.urls.gateway).catch(() => undefined);
+      ada = (await eventually("user-svc is reached", signUp, boundMs)) ?? assert.fail();
+      for (const path of ["/v1/reviews", "/v1/giftCards"]) {
         await eventually(`${path} is reached`, reached(path), boundMs);
+      }
       const generated = join(copy.root, "proto", "gen", "shop", "gift_card", "v1", "gift_card_service_pb.ts");
       ({ GiftCardService: service } = (await import(generated)) as { GiftCardService: DescService });
       grpc = createGrpcTransport({ target: new URL(stack.urls.gateway).host, services: [service] });

@@ -19,6 +19,7 @@ export const registrations: readonly Registration[] = [
   { path: "package-lock.json", add: addToLockfile },
   { path: "README.md", add: addToReadme },
   { path: "envoy/index.html", add: addToHomePage },
+  { path: "tests/access/belongings.ts", add: addToBelongings },
 ];
 
 function addToCompose(text: string, { one, ports }: Filling): string {
@@ -67,6 +68,18 @@ function addToHomePage(text: string, { one, many }: Filling): string {
   ]);
   return insert(withState, /^(<tr><td>[a-z0-9-]+-svc<\/td>.*\n)+/m, "after", [
     `<tr><td>${service}</td>${paths.map((path) => `<td><code>${path}</code></td>`).join("")}</tr>`,
+  ]);
+}
+
+function addToBelongings(text: string, { one, many }: Filling): string {
+  const client = `${one.pascal}Service`;
+  const module = `@quartet/proto/shop/${one.snake}/v1/${one.snake}_service_pb`;
+  const withImport = insert(text, /^(import .*_service_pb";\n)+/m, "after", [`import { ${client} } from "${module}";`]);
+  return insert(withImport, /^\};$/m, "before", [
+    `  ${many.camel}: async (shop, _stocked, { headers }) => {`,
+    `    const ${many.camel} = createClient(${client}, shop.transportTo(${client}));`,
+    `    return (await ${many.camel}.create${one.pascal}({ displayName: "Mine" }, { headers })).name;`,
+    "  },",
   ]);
 }
 
