@@ -23,11 +23,11 @@ export interface SampleItemDecision {
   readonly events: readonly SampleItemEvent[];
 }
 
-/** What a user says about a new sample item. */
-export type NewSampleItem = Pick<SampleItem, "userId" | "displayName">;
+/** What there is to say about a new sample item. */
+export type NewSampleItem = Omit<SampleItem, "id" | "version" | "createTime" | "updateTime">;
 
-/** What a user can say anew about a sample item; what is left out stays as it is. */
-export type SampleItemChanges = Partial<Pick<SampleItem, "displayName">>;
+/** What its owner can say anew about a sample item; what is left out stays as it is. */
+export type SampleItemChanges = Partial<Omit<NewSampleItem, "userId">>;
 
 /** Creates a sample item. */
 export function createSampleItem(input: NewSampleItem, id: string, now: number): SampleItemDecision {
@@ -46,9 +46,8 @@ export function updateSampleItem(
   now: number,
 ): SampleItemDecision {
   requireVersion(sampleItem.version, expectedVersion);
-  const changed: SampleItem = { ...sampleItem, ...changes };
-  if (isSame(changed, sampleItem)) return { next: sampleItem, events: [] };
-  return { next: { ...changed, version: sampleItem.version + 1, updateTime: now }, events: [] };
+  if (changesNothing(sampleItem, changes)) return { next: sampleItem, events: [] };
+  return { next: { ...sampleItem, ...changes, version: sampleItem.version + 1, updateTime: now }, events: [] };
 }
 
 /** Lets a sample item be deleted. Throws `aborted` ETAG_MISMATCH when another version is expected than it has. */
@@ -68,6 +67,7 @@ export function sampleItemNotFound(sampleItemId: string): DomainError {
   });
 }
 
-function isSame(a: SampleItem, b: SampleItem): boolean {
-  return a.displayName === b.displayName;
+function changesNothing(sampleItem: SampleItem, changes: SampleItemChanges): boolean {
+  const fields = Object.keys(changes) as (keyof SampleItemChanges)[];
+  return fields.every((field) => changes[field] === sampleItem[field]);
 }
