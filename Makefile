@@ -51,7 +51,7 @@ format: .build/installed ## Format the code and apply safe fixes
 
 test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy
 	@$(SETUP) node tools/stack/cli.ts fetch
-	@$(SETUP) node tools/test.ts $(TESTS)
+	@set -f; $(SETUP) node tools/test.ts $(TESTS)
 
 new-service: .build/generated ## Make a service of the common shape: NAME=review
 	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
