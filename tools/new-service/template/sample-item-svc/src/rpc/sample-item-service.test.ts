@@ -107,7 +107,7 @@ describe("SampleItemService", () => {
     const { name } = await create();
     const change = (path: string) =>
       client.updateSampleItem({ sampleItem: { name }, updateMask: { paths: [path] } }, ada);
-    await fails(change("*"), Code.InvalidArgument, "MISSING_DISPLAY_NAME", /^sample_item\.display_name/);
+    await fails(change("*"), Code.InvalidArgument, "INVALID_FIELDS", /^sample_item\.display_name/);
     await fails(change("user"), Code.InvalidArgument, "INVALID_FIELDS", /update_mask/);
   });
 

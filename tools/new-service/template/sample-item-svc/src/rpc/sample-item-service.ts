@@ -1,22 +1,19 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { invalidField } from "@quartet/chassis/domain-error";
 import { type PageTokens, readPage } from "@quartet/chassis/page-token";
 import { fromName } from "@quartet/chassis/resource-name";
 import { type Caller, callerOf, ownsOrAdmin, userOf } from "@quartet/chassis/rpc/caller";
 import { expectedVersion } from "@quartet/chassis/rpc/etag";
 import { requestClaim } from "@quartet/chassis/rpc/request-claim";
-import { updatedFields } from "@quartet/chassis/rpc/update-mask";
-import { SampleItemSchema } from "@quartet/proto/shop/sample_item/v1/sample_item_pb";
 import {
   CreateSampleItemRequestSchema,
   type SampleItemService,
-  type UpdateSampleItemRequest,
 } from "@quartet/proto/shop/sample_item/v1/sample_item_service_pb";
 import type { CreateSampleItem } from "../app/create-sample-item.ts";
 import type { DeleteSampleItem } from "../app/delete-sample-item.ts";
 import type { SampleItemQueries } from "../app/ports.ts";
 import type { UpdateSampleItem } from "../app/update-sample-item.ts";
-import { type SampleItem, type SampleItemChanges, sampleItemNotFound } from "../domain/sample-item.ts";
+import { type SampleItem, sampleItemNotFound } from "../domain/sample-item.ts";
+import { toSampleItemChanges } from "./sample-item-changes.ts";
 import { toSampleItemMessage } from "./sample-item-message.ts";
 
 /**
@@ -62,10 +59,10 @@ export function createSampleItemServiceImpl(deps: {
       return { sampleItems: items.map(toSampleItemMessage), nextPageToken };
     },
 
-    async updateSampleItem(request, context) {
-      const { name = "", etag = "" } = request.sampleItem ?? {};
+    async updateSampleItem({ sampleItem, updateMask }, context) {
+      const { name = "", etag = "" } = sampleItem ?? {};
       const { id } = await getOwn(fromName("sampleItems", name, "sample_item.name"), callerOf(context));
-      const changes = changesOf(request);
+      const changes = sampleItem === undefined ? {} : toSampleItemChanges(sampleItem, updateMask);
       return toSampleItemMessage(
         await deps.updateSampleItem({ sampleItemId: id, changes, expectedVersion: expectedVersion(etag) }),
       );
@@ -77,16 +74,4 @@ export function createSampleItemServiceImpl(deps: {
       return {};
     },
   };
-}
-
-/** What an update changes. Throws `invalid` MISSING_DISPLAY_NAME for a name that would be empty. */
-function changesOf({ sampleItem, updateMask }: UpdateSampleItemRequest): SampleItemChanges {
-  if (sampleItem === undefined) return {};
-  const fields = updatedFields(SampleItemSchema, sampleItem, updateMask, ["display_name"]);
-  if (!fields.has("display_name")) return {};
-  const { displayName } = sampleItem;
-  if (displayName === "") {
-    throw invalidField("MISSING_DISPLAY_NAME", "sample_item.display_name", "must not be empty");
-  }
-  return { displayName };
 }
