@@ -11,6 +11,7 @@ import { SampleItemService } from "@quartet/proto/shop/sample_item/v1/sample_ite
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { readSampleItemConfig } from "./config.ts";
 import { createService } from "./service.ts";
+import { theFirst } from "./testing/builders.ts";
 
 function describeService(broker: string, createStage: () => Promise<BrokerStage>): void {
   describe(`sample-item-svc with ${broker}`, function () {
@@ -42,8 +43,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       await stage.stop();
     });
 
-    const input = { displayName: "The first" };
-    const create = async () => (await service.client.createSampleItem(input, { headers })).name;
+    const create = async () => (await service.client.createSampleItem(theFirst, { headers })).name;
     const told = (count: number) =>
       eventually("the sample items are told of", () => neighbour.heardOf(SampleItemCreatedSchema).length === count);
 
@@ -65,7 +65,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     });
 
     it("goes on after a restart where it was, and tells what it could not tell", async () => {
-      const request = { ...input, requestId: newId() };
+      const request = { ...theFirst, requestId: newId() };
       await stage.setUp(false);
       const { name } = await service.client.createSampleItem(request, { headers });
       await create();

@@ -9,6 +9,7 @@ import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { createSampleItemRows } from "../storage/sample-item-rows.ts";
 import { createSampleItemStore } from "../storage/sample-item-store.ts";
+import { theFirst } from "../testing/builders.ts";
 import { type CreateSampleItem, createCreateSampleItem } from "./create-sample-item.ts";
 import { createDeleteSampleItem, type DeleteSampleItem } from "./delete-sample-item.ts";
 import { createUpdateSampleItem, type UpdateSampleItem } from "./update-sample-item.ts";
@@ -32,7 +33,7 @@ describe("the commands of sample items", () => {
 
   afterEach(() => database.close());
 
-  const input = { userId: "ada", displayName: "The first" };
+  const input = { userId: "ada", ...theFirst };
   const request = (requestId: string) => ({ caller: "users/ada", method: "Create", requestId, hash: "h" });
   const stored = (id: string) => createSampleItemRows(database).sampleItem(id);
   const eventCount = () => database.orm.select().from(outbox).all().length;

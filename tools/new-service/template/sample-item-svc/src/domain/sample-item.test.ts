@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { DomainError } from "@quartet/chassis/domain-error";
 import { describe, it } from "mocha";
-import { aSampleItem } from "../testing/builders.ts";
+import { aSampleItem, theFirst } from "../testing/builders.ts";
 import { createSampleItem, deleteSampleItem, updateSampleItem } from "./sample-item.ts";
 
 const isStale = (error: unknown) => error instanceof DomainError && error.reason === "ETAG_MISMATCH";
 
 describe("createSampleItem", () => {
   it("makes the first version, and tells of it", () => {
-    const { next, events } = createSampleItem({ userId: "ada", displayName: "The first" }, "1", 1_000);
+    const { next, events } = createSampleItem({ userId: "ada", ...theFirst }, "1", 1_000);
     assert.deepEqual(next, aSampleItem({ createTime: 1_000, updateTime: 1_000 }));
     assert.deepEqual(events, [{ kind: "created", sampleItem: next }]);
   });
@@ -21,7 +21,7 @@ describe("updateSampleItem", () => {
   });
 
   it("leaves the version when nothing changes", () => {
-    for (const changes of [{}, { displayName: "The first" }]) {
+    for (const changes of [{}, theFirst]) {
       assert.deepEqual(updateSampleItem(aSampleItem(), changes, undefined, 5), { next: aSampleItem(), events: [] });
     }
   });

@@ -3,14 +3,14 @@ import { type DescMessage, fromBinary, toJson } from "@bufbuild/protobuf";
 import { SampleItemCreatedSchema } from "@quartet/proto/shop/sample_item/v1/sample_item_events_pb";
 import { describe, it } from "mocha";
 import type { SampleItemEvent } from "../domain/sample-item.ts";
-import { aSampleItem } from "../testing/builders.ts";
+import { aSampleItem, theFirst } from "../testing/builders.ts";
 import { createToOutgoing } from "./publish.ts";
 
 const sampleItem = aSampleItem({ createTime: 1_000, updateTime: 2_000 });
 const sampleItemMessage = {
   name: "sampleItems/1",
   user: "users/ada",
-  displayName: "The first",
+  ...theFirst,
   version: "1",
   createTime: "1970-01-01T00:00:01Z",
   updateTime: "1970-01-01T00:00:02Z",

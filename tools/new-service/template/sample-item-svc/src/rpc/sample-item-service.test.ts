@@ -19,6 +19,7 @@ import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { createSampleItemQueries } from "../storage/sample-item-queries.ts";
 import { createSampleItemStore } from "../storage/sample-item-store.ts";
+import { theFirst } from "../testing/builders.ts";
 import { createSampleItemServiceImpl } from "./sample-item-service.ts";
 
 describe("SampleItemService", () => {
@@ -52,7 +53,7 @@ describe("SampleItemService", () => {
 
   afterEach(() => database.close());
 
-  const create = async (displayName = "The first") => await client.createSampleItem({ displayName }, ada);
+  const create = async (changes = {}) => await client.createSampleItem({ ...theFirst, ...changes }, ada);
   const fails = (call: Promise<unknown>, code: Code, reason: string, text = /./) =>
     assert.rejects(call, (error) => {
       assert.ok(error instanceof ConnectError);
@@ -64,7 +65,7 @@ describe("SampleItemService", () => {
   it("creates a sample item that its owner and administrators can read", async () => {
     const created = await create();
     assert.match(created.name, /^sampleItems\/[0-9a-f-]{36}$/);
-    assert.deepEqual([created.user, created.displayName, created.etag], ["users/ada", "The first", '"1"']);
+    assert.deepEqual([created.user, created.displayName, created.etag], ["users/ada", theFirst.displayName, '"1"']);
     assert.deepEqual(await client.getSampleItem({ name: created.name }, ada), created);
     assert.deepEqual(await client.getSampleItem({ name: created.name }, admin), created);
   });
@@ -80,14 +81,14 @@ describe("SampleItemService", () => {
   });
 
   it("creates one sample item for a request id or an idempotency key", async () => {
-    const request = { displayName: "The first", requestId: newId() };
+    const request = { ...theFirst, requestId: newId() };
     const { name } = await client.createSampleItem(request, ada);
     assert.equal((await client.createSampleItem(request, ada)).name, name);
     const other = client.createSampleItem({ ...request, displayName: "Another" }, ada);
     await fails(other, Code.AlreadyExists, "REQUEST_ID_REUSED", /request_id/);
     const headers = { ...ada.headers, "idempotency-key": "my first" };
-    const byKey = await client.createSampleItem({ displayName: "The first" }, { headers });
-    assert.equal((await client.createSampleItem({ displayName: "The first" }, { headers })).name, byKey.name);
+    const byKey = await client.createSampleItem(theFirst, { headers });
+    assert.equal((await client.createSampleItem(theFirst, { headers })).name, byKey.name);
   });
 
   it("changes what the mask names, or what is not empty", async () => {
@@ -133,12 +134,12 @@ describe("SampleItemService", () => {
     await fails(foreign, Code.InvalidArgument, "INVALID_PAGE_TOKEN", /page_token/);
   });
 
-  for (const [what, displayName] of [
-    ["without a name", ""],
-    ["with a name that is too long", "a".repeat(201)],
+  for (const [what, changes, field] of [
+    ["without a name", { displayName: "" }, "display_name"],
+    ["with a name that is too long", { displayName: "a".repeat(201) }, "display_name"],
   ] as const) {
     it(`refuses a sample item ${what} and names the field`, async () => {
-      await fails(create(displayName), Code.InvalidArgument, "INVALID_FIELDS", /^display_name\b/);
+      await fails(create(changes), Code.InvalidArgument, "INVALID_FIELDS", new RegExp(`^${field}\\b`));
     });
   }
 });
