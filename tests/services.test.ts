@@ -43,6 +43,14 @@ describe("the list of services", () => {
     assert.deepEqual(Object.keys(compose.services.envoy?.depends_on ?? {}).sort(), [...serviceNames].sort());
   });
 
+  const template = "tools/new-service/template/sample-item-svc";
+  for (const file of ["Dockerfile", "tsconfig.json", ".mocharc.json", "drizzle.config.ts", "src/main.ts"]) {
+    it(`has the same ${file} in every service and in what new ones are made of, but for names and ports`, () => {
+      const texts = [...serviceNames, template].map((folder) => nameless(folder, read(`${folder}/${file}`)));
+      for (const text of texts) assert.equal(text, texts[0]);
+    });
+  }
+
   for (const name of serviceNames) {
     const { rpc, http } = services[name];
 
@@ -78,3 +86,14 @@ describe("the list of services", () => {
     });
   }
 });
+
+/** A file of a service with other words in place of its name and ports. */
+function nameless(folder: string, text: string): string {
+  const service = folder.slice(folder.lastIndexOf("/") + 1);
+  const words = service.replace(/-svc$/, "").split("-");
+  const noun = words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join("");
+  return text
+    .replaceAll(service, "this-svc")
+    .replaceAll(noun, "This")
+    .replaceAll(/\b(500|80)\d\d\b/g, "$1nn");
+}

@@ -4,7 +4,10 @@ import { services } from "../stack/stack-config.ts";
 import { type Filling, fillTemplate, wordsOf } from "./fill-template.ts";
 import { NameError, type NounPair, readNoun } from "./noun.ts";
 import { registrations } from "./register.ts";
+import { wrapComments } from "./wrap-comments.ts";
 
+/** How long a noun is decides where their comments are broken. */
+const wrappedFiles = /\.(ts|proto|sql)$/;
 const templateFolder = join(import.meta.dirname, "template");
 
 /** Words that TypeScript or SQLite keep for themselves and that the templates do not use. */
@@ -39,7 +42,10 @@ export function planService(options: { root: string; name: string; plural?: stri
 
   const filling = { ...noun, ports: nextPorts() };
   const files = new Map<string, string>();
-  for (const [path, text] of templates) files.set(fillTemplate(path, filling), fillTemplate(text, filling));
+  for (const [path, text] of templates) {
+    const filled = fillTemplate(text, filling);
+    files.set(fillTemplate(path, filling), wrappedFiles.test(path) ? wrapComments(filled) : filled);
+  }
   for (const { path, add } of registrations) files.set(path, add(readFileSync(join(root, path), "utf8"), filling));
   return { service: `${noun.one.kebab}-svc`, ports: filling.ports, files };
 }

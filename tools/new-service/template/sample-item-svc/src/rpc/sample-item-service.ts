@@ -17,8 +17,8 @@ import { toSampleItemChanges } from "./sample-item-changes.ts";
 import { toSampleItemMessage } from "./sample-item-message.ts";
 
 /**
- * Creates the implementation of SampleItemService. That a caller is a user is the contract's policy, enforced before it;
- * whose sample item it is, is checked here, and a stranger's is answered as if there were none.
+ * Creates the implementation of SampleItemService. That a caller is a user is the contract's policy, enforced before
+ * it; whose sample item it is, is checked here, and a stranger's is answered as if there were none.
  */
 export function createSampleItemServiceImpl(deps: {
   queries: SampleItemQueries;
