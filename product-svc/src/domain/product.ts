@@ -8,13 +8,17 @@ export interface Money {
 
 export type ProductState = "ACTIVE" | "ARCHIVED";
 
-/** A product with its stock: what can be ordered, what is held for orders, what is sold. Times are ms since the epoch. */
-export interface Product {
-  readonly id: string;
+/** What an administrator says about a product, and can say anew. */
+export interface ProductDescription {
   readonly displayName: string;
   readonly description: string;
   readonly category: string;
   readonly price: Money;
+}
+
+/** A product with its stock: what can be ordered, what is held for orders, what is sold. Times are ms since the epoch. */
+export interface Product extends ProductDescription {
+  readonly id: string;
   readonly available: number;
   readonly held: number;
   readonly sold: number;
@@ -41,11 +45,7 @@ export interface ProductDecision {
 export const availableMax = 1_000_000_000;
 
 /** What an administrator says about a new product. */
-export interface NewProduct {
-  readonly displayName: string;
-  readonly description: string;
-  readonly category: string;
-  readonly price: Money;
+export interface NewProduct extends ProductDescription {
   readonly initialQuantity: number;
 }
 

@@ -1,8 +1,8 @@
 import { requireVersion } from "@quartet/chassis/domain-error";
-import { type Product, type ProductDecision, productArchived } from "./product.ts";
+import { type Product, type ProductDecision, type ProductDescription, productArchived } from "./product.ts";
 
 /** What an administrator can say anew about a product; what is left out stays as it is. */
-export type ProductChanges = Partial<Pick<Product, "displayName" | "description" | "category" | "price">>;
+export type ProductChanges = Partial<ProductDescription>;
 
 /**
  * Changes what is said about a product, or its price, which may get another currency: it is one value. A change that
@@ -18,18 +18,17 @@ export function updateProduct(
 ): ProductDecision {
   if (product.state === "ARCHIVED") throw productArchived(product.id);
   requireVersion(product.version, expectedVersion);
-  const changed: Product = { ...product, ...changes };
-  if (isSame(changed, product)) return { next: product, events: [] };
-  const next = { ...changed, version: product.version + 1, updateTime: now };
+  if (changesNothing(product, changes)) return { next: product, events: [] };
+  const next = { ...product, ...changes, version: product.version + 1, updateTime: now };
   return { next, events: [{ kind: "updated", product: next }] };
 }
 
-function isSame(a: Product, b: Product): boolean {
+function changesNothing(product: Product, { price = product.price, ...texts }: ProductChanges): boolean {
+  const { currency, minorUnits } = product.price;
+  const fields = Object.keys(texts) as (keyof typeof texts)[];
   return (
-    a.displayName === b.displayName &&
-    a.description === b.description &&
-    a.category === b.category &&
-    a.price.currency === b.price.currency &&
-    a.price.minorUnits === b.price.minorUnits
+    price.currency === currency &&
+    price.minorUnits === minorUnits &&
+    fields.every((field) => texts[field] === product[field])
   );
 }
