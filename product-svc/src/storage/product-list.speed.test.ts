@@ -21,7 +21,10 @@ describe(`the list of ${catalogueSize} products`, () => {
     // Each has one of 3 categories, one of 997 makers and a number of its own; all of them are "cups".
     database.sqlite.exec(`
       WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT ${catalogueSize})
-      INSERT INTO products SELECT n, 'id-' || n, 'Cup ' || n, 'cup ' || n,
+      INSERT INTO products (
+        seq, id, display_name, name_sort_key, description, category, currency, price_minor, available, held, sold,
+        state, version, create_time, update_time
+      ) SELECT n, 'id-' || n, 'Cup ' || n, 'cup ' || n,
         'Made by maker' || (n % 997) || ' for those who like a good cup of tea and not only in the morning',
         CASE n % 3 WHEN 0 THEN 'kitchen' WHEN 1 THEN 'garden' ELSE 'office' END,
         CASE n % 10 WHEN 0 THEN 'USD' ELSE 'EUR' END, 1 + n * 7919 % 10000, 1, 0, 0,
