@@ -14,7 +14,7 @@ TESTS ?=
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
 generate: ## Generate code from proto/ (in the image build where there is only Docker)
 	@$(STACK) generate
