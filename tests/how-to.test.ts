@@ -61,8 +61,8 @@ describe("docs/how-to.md", () => {
     }
   });
 
-  it("uses names that a new service, user-svc, the access tests or its own snippets have", () => {
-    const folders = ["user-svc/src", "chassis/src", "tests/access"];
+  it("uses names that the services, the access tests or its own snippets have", () => {
+    const folders = ["user-svc/src", "product-svc/src", "chassis/src", "tests/access"];
     const sources = folders.flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((path) => path.endsWith(".ts"))

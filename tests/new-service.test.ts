@@ -86,7 +86,13 @@ describe("make new-service", function () {
   it("leaves services that pass their own tests, and the tests of all services", async () => {
     const env = { AMQP_TEST_URL: await testRabbitMqUrl() };
     const own = ["review-svc/src/**/*.test.ts", "gift-card-svc/src/**/*.test.ts"];
-    const shared = ["tests/services.test.ts", "tests/architecture.test.ts", "tests/access/access-matrix.test.ts"];
+    const shared = [
+      "tests/services.test.ts",
+      "tests/architecture.test.ts",
+      "tests/access/access-matrix.test.ts",
+      "tests/errors.test.ts",
+      "tests/how-to.test.ts",
+    ];
     const printed = await timed("tests", () => copy.run("npx", ["mocha", ...own, ...shared], env));
     assert.match(printed, /gift-card-svc with RabbitMQ\n/);
     assert.doesNotMatch(printed, /\d+ (failing|pending)/);

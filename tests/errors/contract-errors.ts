@@ -21,7 +21,7 @@ export function contractErrors(tree: SourceTree): ContractError[] {
     const [, noun] = file.exec(path) ?? [];
     if (noun === undefined) return [];
     return [...text.matchAll(method)].flatMap(([, comment = "", name = ""]) =>
-      reasonsIn(comment).map((found) => ({ service: `${noun}-svc`, method: name, ...found })),
+      reasonsIn(comment).map((found) => ({ service: `${noun.replaceAll("_", "-")}-svc`, method: name, ...found })),
     );
   });
 }

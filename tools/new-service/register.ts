@@ -18,6 +18,7 @@ export const registrations: readonly Registration[] = [
   { path: "compose.yaml", add: addToCompose },
   { path: "package-lock.json", add: addToLockfile },
   { path: "README.md", add: addToReadme },
+  { path: "docs/errors.md", add: addToErrors },
   { path: "envoy/index.html", add: addToHomePage },
   { path: "tests/access/belongings.ts", add: addToBelongings },
 ];
@@ -57,6 +58,23 @@ function addToReadme(text: string, { one, many }: Filling): string {
     const names = [...found.trimEnd().split("\n"), `shop.${one.snake}.v1.${one.pascal}Service`];
     return `${names.sort().join("\n")}\n`;
   });
+}
+
+function addToErrors(text: string, { one }: Filling): string {
+  const methods = ["Create", "Get", "Update", "Delete"].map((verb) => `\`${verb}${one.pascal}\``);
+  const meaning = [
+    `There is no such ${one.phrase}, or it is someone else's.`,
+    `For ${methods[0]}: the request made one that has been deleted since.`,
+  ];
+  const row = [`\`${one.screaming}_NOT_FOUND\``, "`NOT_FOUND`", "404", methods.join(", "), meaning.join(" "), "no"];
+  return `${text.trimEnd()}
+
+## ${one.kebab}-svc
+
+| reason | code | HTTP | methods | what it means, and what to do | again |
+| --- | --- | --- | --- | --- | --- |
+| ${row.join(" | ")} |
+`;
 }
 
 function addToHomePage(text: string, { one, many }: Filling): string {
