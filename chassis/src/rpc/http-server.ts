@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../log.ts";
-import { listen } from "./connect/listen.ts";
 import { createNodeHandler, type NodeHandler } from "./connect/node-handler.ts";
 import type { RpcServer } from "./grpc-server.ts";
 import type { ServiceRegistration } from "./implement.ts";
 import { createShutdownInterceptor, shuttingDown } from "./interceptors/shutdown.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
+import { listen } from "./listen.ts";
 import { policyOf } from "./policy.ts";
 
 /** What a page answers. */

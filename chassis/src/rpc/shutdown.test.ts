@@ -4,6 +4,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { RetryInfoSchema } from "@quartet/proto/google/rpc/error_details_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { eventually } from "../testing/eventually.ts";
+import { startTcpProxy, type TcpProxy } from "../testing/tcp-proxy.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 import { implementThings, type ThingClient, thingService } from "../testing/thing-service.ts";
 import { type WireTransport, wires } from "../testing/wires.ts";
@@ -105,6 +106,27 @@ for (const wire of wires) {
       const stopped = server.stop(100);
       await eventually("the method has ended", () => ended === 1);
       await stopped;
+    });
+
+    it("cuts a connection that takes nothing any more when the grace is over", async () => {
+      const proxies = await Promise.all([server.grpcPort, server.httpPort].map(startTcpProxy));
+      const [grpc, http] = proxies as [TcpProxy, TcpProxy];
+      const stalled = wire.connect({ grpcPort: grpc.port, httpPort: http.port });
+      try {
+        const things = createClient(thingService, stalled) as unknown as ThingClient;
+        const reading = (async () => {
+          for await (const _ of things.watch({ name: "flood" })) for (const proxy of proxies) proxy.holdAnswers(true);
+        })();
+        const failed = assert.rejects(reading);
+        await eventually("the stream is open", () => started === 1);
+        await server.stop(100);
+        assert.equal(ended, 1);
+        await Promise.all(proxies.map((proxy) => proxy.stop()));
+        await failed;
+      } finally {
+        stalled.close();
+        await Promise.all(proxies.map((proxy) => proxy.stop()));
+      }
     });
   });
 }

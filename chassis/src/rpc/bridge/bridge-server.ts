@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
@@ -6,12 +7,13 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import type { GrpcServer, GrpcServerOptions } from "../grpc-server.ts";
 import type { RpcLimits } from "../limits.ts";
+import { listen, trackSockets } from "../listen.ts";
 import { healthFiles } from "../standard-services.ts";
 import { addToServer } from "./bridge.ts";
 
 /** A gRPC server by grpc-js, with the official health and reflection services. See createGrpcServer. */
 export function createBridgeServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
-  const { registrations, interceptors, limits, bindAddress, port } = options;
+  const { registrations, interceptors, limits } = options;
   const server = new Server(channelOptions(limits));
   for (const registration of registrations) {
     addToServer(server, registration, { interceptors, sendBytesMax: limits.sendBytesMax });
@@ -20,28 +22,23 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
   const health = new HealthImplementation(Object.fromEntries(serviceNames.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
   new ReflectionService(describe(options.contract)).addToServer(server);
-  const addressOf = (at: number): string =>
-    bindAddress.includes(":") ? `[${bindAddress}]:${at}` : `${bindAddress}:${at}`;
-  let boundPort: number | undefined;
+  // The sockets are ours, so that a stop can cut them: grpc-js and HTTP/2 close one only when its peer has read everything.
+  const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer({ noDelay: true }, injectConnection);
+  const cutAll = trackSockets(listener);
   return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.bindAsync(addressOf(port), ServerCredentials.createInsecure(), (error, bound) => {
-          if (error !== null) return reject(error);
-          boundPort = bound;
-          resolve({ port: bound });
-        });
-      }),
+    start: () => listen(listener, options),
     setServing(serving) {
       for (const name of serviceNames) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
     },
-    stop: (graceMs) =>
-      new Promise((resolve) => {
-        // forceShutdown cuts nothing when channelz is off: grpc-js keeps no list of sessions for it then. drain does, and
-        // comes first because it overlooks sessions that are closing already.
-        if (boundPort !== undefined) server.drain(addressOf(boundPort), graceMs);
-        server.tryShutdown(() => resolve());
-      }),
+    async stop(graceMs) {
+      const cut = setTimeout(cutAll, graceMs);
+      await Promise.all([
+        new Promise<void>((resolve) => listener.close(() => resolve())),
+        new Promise<void>((resolve) => server.tryShutdown(() => resolve())),
+      ]);
+      clearTimeout(cut);
+    },
   };
 }
 

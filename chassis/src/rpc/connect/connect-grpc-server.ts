@@ -3,8 +3,8 @@ import { createServer, type Http2ServerResponse, type Http2Session } from "node:
 import { Code } from "@connectrpc/connect";
 import type { GrpcServer, GrpcServerOptions } from "../grpc-server.ts";
 import type { RpcLimits } from "../limits.ts";
+import { listen, trackSockets } from "../listen.ts";
 import { createHealthService } from "./health-service.ts";
-import { listen } from "./listen.ts";
 import { createNodeHandler } from "./node-handler.ts";
 import { createReflectionServices } from "./reflection-service.ts";
 
@@ -38,6 +38,7 @@ export function createConnectGrpcServer(options: GrpcServerOptions & { readonly 
     },
     (request, response) => handler(request as unknown as IncomingMessage, response as unknown as ServerResponse),
   );
+  const cutAll = trackSockets(server);
   const sessions = new Set<Http2Session>();
   server.on("session", (session) => {
     sessions.add(session);
@@ -49,9 +50,8 @@ export function createConnectGrpcServer(options: GrpcServerOptions & { readonly 
     setServing: health.setServing,
     stop: (graceMs) =>
       new Promise((resolve) => {
-        const cut = setTimeout(() => {
-          for (const session of sessions) session.destroy();
-        }, graceMs);
+        // Not the sessions: one that is closing waits for its peer to read everything, also when it is destroyed.
+        const cut = setTimeout(cutAll, graceMs);
         server.close(() => {
           clearTimeout(cut);
           resolve();
