@@ -108,11 +108,10 @@ describe("make new-service", function () {
     before(async () => {
       dataDir = mkdtempSync(join(tmpdir(), "quartet-new-service-"));
       const source = (await import(join(copy.root, "tools", "stack", "stack.ts"))) as {
-        startStack(options: { dataDir: string; amqpUrl: string }): Promise<Stack>;
+        startStack(options: { dataDir: string }): Promise<Stack>;
       };
-      const amqpUrl = await testRabbitMqUrl();
       stack = await timed("stack", async () => {
-        const running = await source.startStack({ dataDir, amqpUrl });
+        const running = await source.startStack({ dataDir });
         await running.ready();
         return running;
       });
