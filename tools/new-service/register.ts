@@ -19,7 +19,6 @@ export const registrations: readonly Registration[] = [
   { path: "package-lock.json", add: addToLockfile },
   { path: "README.md", add: addToReadme },
   { path: "docs/errors.md", add: addToErrors },
-  { path: "envoy/index.html", add: addToHomePage },
   { path: "tests/access/belongings.ts", add: addToBelongings },
 ];
 
@@ -75,18 +74,6 @@ function addToErrors(text: string, { one }: Filling): string {
 | --- | --- | --- | --- | --- | --- |
 | ${row.join(" | ")} |
 `;
-}
-
-function addToHomePage(text: string, { one, many }: Filling): string {
-  const service = `${one.kebab}-svc`;
-  const readiness = `<th scope="row"><a href="/readyz/${service}">${service}</a></th>`;
-  const paths = [`/v1/${many.camel}`, `/shop.${one.snake}.v1.${one.pascal}Service/`];
-  const withState = insert(text, /^(<tr><th scope="row"><a href="\/readyz\/[a-z0-9-]+-svc">.*\n)+/m, "after", [
-    `<tr>${readiness}<td data-state="unknown">not asked</td></tr>`,
-  ]);
-  return insert(withState, /^(<tr><td>[a-z0-9-]+-svc<\/td>.*\n)+/m, "after", [
-    `<tr><td>${service}</td>${paths.map((path) => `<td><code>${path}</code></td>`).join("")}</tr>`,
-  ]);
 }
 
 function addToBelongings(text: string, { one, many }: Filling): string {
