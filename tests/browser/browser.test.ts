@@ -8,7 +8,7 @@ import { waitUntil } from "../../tools/stack/ready.ts";
 import { serviceNames } from "../../tools/stack/stack-config.ts";
 import { type NativeSystem, startNativeSystem } from "../e2e/native-system.ts";
 import { logIn, newProduct, password, shopClient } from "../e2e/shop-client.ts";
-import { openPage, startBrowser } from "./browser.ts";
+import { attemptsMax, goTo, isOfNetwork, openPage, startBrowser } from "./browser.ts";
 import { type PageServer, startPageServer } from "./page-server.ts";
 
 const visitTimeoutMs = 60_000;
@@ -43,23 +43,27 @@ if (whyNoChromium(process.env) === undefined) {
       await Promise.all([allowed.close(), other.close(), system?.close()]);
     });
 
-    /** Lets a page of an origin visit the shop; returns how that ended, and its steps. */
-    const visit = async (page: Page, { origin }: PageServer, client: string, email: string) => {
-      await page.goto(`${origin}/?${new URLSearchParams({ client, gateway: system.gateway, email, search })}`);
-      await page.waitForSelector("body[data-end]", { timeout: visitTimeoutMs });
-      const steps = await page.$$eval("#steps > li", (items) =>
-        items.map(({ dataset, textContent }) => [dataset.name, textContent] as const),
-      );
-      return {
-        end: await page.getAttribute("body", "data-end"),
-        steps: steps.map(([name = "", text]) => [name, JSON.parse(text || "null")] as [string, unknown]),
-      };
+    /** Lets a page of an origin visit the shop as a new customer; returns how that ended, its steps and complaints. */
+    const visit = async ({ origin }: PageServer, client: string) => {
+      for (let attempt = 1; ; attempt++) {
+        const { page, complaints } = await openPage(browser);
+        const email = `${client}-${randomUUID()}@example.org`;
+        await goTo(page, `${origin}/?${new URLSearchParams({ client, gateway: system.gateway, email, search })}`);
+        await page.waitForSelector("body[data-end]", { timeout: visitTimeoutMs });
+        const end = await page.getAttribute("body", "data-end");
+        const items = await page.$$eval("#steps > li", (all) =>
+          all.map(({ dataset, textContent }) => [dataset.name, textContent] as const),
+        );
+        await page.close();
+        if (attempt < attemptsMax && complaints.some(isOfNetwork)) continue;
+        const steps = items.map(([name = "", text]) => [name, JSON.parse(text || "null")] as [string, unknown]);
+        return { end, steps, complaints, email };
+      }
     };
 
     for (const client of ["rest", "connect"]) {
       it(`serves a customer on a page of another origin by ${client}, without a complaint`, async () => {
-        const { page, complaints } = await openPage(browser);
-        const { end, steps } = await visit(page, allowed, client, `${client}-${randomUUID()}@example.org`);
+        const { end, steps, complaints } = await visit(allowed, client);
         assert.equal(end, "done", JSON.stringify(steps));
         const [first, second, ...more] = watches(steps);
         assert.deepEqual(more, []);
@@ -92,15 +96,12 @@ if (whyNoChromium(process.env) === undefined) {
         const [unauthenticated, rest] = partition(complaints, (text) => /status of 401/.test(text));
         assert.equal(unauthenticated.length, 2);
         assert.deepEqual(rest, []);
-        await page.close();
       });
     }
 
     for (const client of ["rest", "connect"]) {
       it(`does nothing for a page of a third origin by ${client}`, async () => {
-        const { page, complaints } = await openPage(browser);
-        const email = `third-${client}-${randomUUID()}@example.org`;
-        const { end, steps } = await visit(page, other, client, email);
+        const { end, steps, complaints, email } = await visit(other, client);
         assert.equal(end, "failed");
         assert.deepEqual(
           steps.map(([name]) => name),
@@ -112,13 +113,12 @@ if (whyNoChromium(process.env) === undefined) {
         );
         const { status } = await shopClient(system.gateway).call("POST", "/v1/sessions", { email, password });
         assert.equal(status, 401, "nobody was signed up");
-        await page.close();
       });
     }
 
     it("shows on the gateway's page what is ready and what is not", async () => {
       const { page, complaints } = await openPage(browser);
-      await page.goto(system.gateway);
+      await goTo(page, system.gateway);
       const shows = async (expected: Record<string, string>) => {
         const all = { ...everythingReady, ...expected };
         await waitUntil(async () => isDeepStrictEqual(await statesOn(page), all), stateTimeoutMs);
@@ -126,7 +126,10 @@ if (whyNoChromium(process.env) === undefined) {
       };
       await shows({});
       assert.match((await page.textContent("#verdict")) ?? "", /^Everything is ready\./);
-      assert.deepEqual(complaints, []);
+      assert.deepEqual(
+        complaints.filter((text) => !isOfNetwork(text)),
+        [],
+      );
 
       await system.stop("order-svc");
       await shows({ "order-svc": "down" });
@@ -151,7 +154,7 @@ if (whyNoChromium(process.env) === undefined) {
     it("shows that page without JavaScript, too", async () => {
       const context = await browser.newContext({ javaScriptEnabled: false });
       const page = await context.newPage();
-      await page.goto(system.gateway);
+      await goTo(page, system.gateway);
       assert.match((await page.textContent("#summary")) ?? "", /Each name leads to\swhat that part says about itself/);
       await page.click("text=order-svc");
       assert.match((await page.textContent("body")) ?? "", /"broker":"connected"/);

@@ -42,3 +42,26 @@ export async function openPage(browser: Browser): Promise<WatchedPage> {
   });
   return { page, complaints };
 }
+
+/** What Chromium itself broke off is begun again, so many times at most. */
+export const attemptsMax = 10;
+
+/**
+ * Whether Chromium dropped what it had under way because an address of the machine came or went, as containers that start
+ * or stop make happen. It does so with every connection, those to loopback too, and it says nothing about the shop.
+ */
+export function isOfNetwork(complaint: string): boolean {
+  return complaint.includes("ERR_NETWORK_CHANGED");
+}
+
+/** Opens an address. */
+export async function goTo(page: Page, url: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const failure = await page.goto(url).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    if (failure === undefined) return;
+    if (attempt === attemptsMax || !isOfNetwork(failure.message)) throw failure;
+  }
+}
