@@ -9,16 +9,13 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help generate up down status logs redeploy reset seed admin check format test new-service split clean
+.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin check format test new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
-	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@ /{ printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## /{ printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
-generate: ## Generate code from proto/ (in the image build where there is only Docker)
-	@$(STACK) generate
-
+##@ Run it
 up: ## Start everything, add products and an administrator, say what to try
 	@$(STACK) up
 
@@ -28,33 +25,47 @@ down: ## Stop everything; data stays
 status: ## Show what runs and whether it is ready
 	@$(STACK) status
 
-logs: ## Follow the logs, of one part with SVC=
+admin: ## Reset the administrator's password and print it
+	@$(STACK) admin
+
+seed: ## Add the products and the administrator that are missing
+	@$(STACK) seed
+
+reset: ## Stop everything and delete all data of this checkout
+	@$(STACK) reset
+
+doctor: ## Say what this machine has and lacks for Quartet, and what to do
+	@sh tools/doctor/doctor.sh
+
+##@ Work on it
+dev: ## Start everything, reload what changes, show all logs as one: LOG=json
+	@$(STACK) dev
+
+logs: ## Follow the logs, of one part with SVC=; FOLLOW=0 LINES=100 LOG=json
 	@$(STACK) logs $(SVC)
 
 redeploy: ## Restart one part with the current code: SVC=
 	@$(STACK) redeploy $(SVC)
 
-reset: ## Stop everything and delete all data
-	@$(STACK) reset
+debug: ## Run one service of the stack under Node's inspector: SVC= DEBUG_PORT=9229 BREAK=1
+	@$(STACK) debug $(SVC)
 
-seed: ## Add the products and the administrator that are missing
-	@$(STACK) seed
+generate: ## Generate code from proto/ (in the image build where there is only Docker)
+	@$(STACK) generate
 
-admin: ## Reset the administrator's password and print it
-	@$(STACK) admin
-
+##@ Prove it
 check: .build/generated ## Check format, lint, types, contract and drift
 	@$(SETUP) sh tools/check.sh
 
-format: .build/installed ## Format the code and apply safe fixes
-	@$(SETUP) biome check --write .
-
-test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy
+test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TESTS='order-svc/src/**/*.test.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@set -f; $(SETUP) node tools/test.ts $(TESTS)
 
 new-service: .build/generated ## Make a service of the common shape: NAME=review
 	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
+
+format: .build/installed ## Format the code and apply safe fixes
+	@$(SETUP) biome check --write .
 
 split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
 	@$(SETUP) node tools/split.ts $(SERVICE)

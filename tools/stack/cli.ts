@@ -1,24 +1,26 @@
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { debug } from "../dev/debug.ts";
+import { dev } from "../dev/dev.ts";
+import { logForm } from "../logs/log-stream.ts";
+import { showLogs } from "../logs/show-logs.ts";
 import { seedNative } from "../seed/seed-native.ts";
 import { adminFile, resetAdmin } from "./admin-account.ts";
 import { provideChromium } from "./chromium.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
 import { provideGrpcurl } from "./grpcurl.ts";
-import { isPartReady } from "./part-ready.ts";
 import { provideRabbit } from "./rabbitmq.ts";
-import { waitUntil } from "./ready.ts";
-import { isAlive, readRunState } from "./run-state.ts";
+import { redeploy } from "./redeploy.ts";
 import { readStackConfig, type StackConfig, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
+import { printStatus } from "./status.ts";
 import { up } from "./up.ts";
 import { whatToTry } from "./what-to-try.ts";
 
-// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, down, status, logs, redeploy, reset, seed, admin.
+// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin.
 
-const redeployTimeoutMs = 60_000;
+const linesBefore = 100;
 const rootDir = join(import.meta.dirname, "..", "..");
 const report = (line: string) => console.error(line);
 
@@ -33,50 +35,31 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
     if (!(await down(config.dataDir, report))) report("Nothing was running.");
     return 0;
   },
-  async status(config) {
-    const state = readRunState(config.dataDir);
-    if (state === undefined || !isAlive(state.supervisor)) {
-      console.log("Quartet is not running natively: make up");
-      return 1;
-    }
-    let allReady = true;
-    console.log(`${"part".padEnd(14)}${"state".padEnd(12)}${"pid".padEnd(9)}${"restarts".padEnd(10)}running for`);
-    for (const status of state.processes) {
-      const isReady = await isPartReady(state.config, status);
-      allReady &&= isReady;
-      const seconds = status.startTime === undefined ? "-" : `${Math.round((Date.now() - status.startTime) / 1000)} s`;
-      const shown = isReady ? "ready" : status.state === "running" ? "not ready" : status.state;
-      console.log(
-        `${status.name.padEnd(14)}${shown.padEnd(12)}${String(status.pid ?? "-").padEnd(9)}${String(status.restarts).padEnd(10)}${seconds}`,
-      );
-    }
-    console.log(`gateway: http://localhost:${state.config.ports.gateway}`);
-    return allReady ? 0 : 1;
+  async dev(config) {
+    const seed = () => seedNative(config, process.env, report);
+    await dev({ config, env: process.env, form: logForm(process.env, process.stdout.isTTY), seed, say: report });
+    // A reload that was interrupted would be waited for.
+    return await new Promise(() => process.stdout.write("", () => process.exit(0)));
   },
+  async debug(config, part) {
+    return await debug(config, part, {
+      env: process.env,
+      form: logForm(process.env, process.stdout.isTTY),
+      say: report,
+    });
+  },
+  status: (config) => printStatus(config, (line) => console.log(line)),
   async logs(config, part) {
-    const folder = join(config.dataDir, "logs");
-    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".log")) : [];
-    const chosen = names
-      .filter((name) => part === undefined || name === `${part}.log`)
-      .map((name) => join(folder, name));
-    if (chosen.length === 0) throw new StackError(`There are no logs of ${part ?? "anything"} in ${folder} yet.`);
-    const tail = spawn("tail", ["-n", "100", "-F", ...chosen], { stdio: "inherit" });
-    return await new Promise((resolve) => tail.once("exit", (code) => resolve(code ?? 0)));
+    const { FOLLOW, LINES } = process.env;
+    const once = FOLLOW === "0";
+    const linesMax = LINES ? Number(LINES) : once ? Number.POSITIVE_INFINITY : linesBefore;
+    if (!(linesMax >= 0)) throw new StackError(`LINES must be a number, not "${LINES}".`);
+    const form = logForm(process.env, process.stdout.isTTY);
+    await showLogs({ dataDir: config.dataDir, part, linesMax, once, form });
+    return 0;
   },
   async redeploy(config, part) {
-    const state = readRunState(config.dataDir);
-    const before = state?.processes.find(({ name }) => name === part);
-    if (state === undefined || !isAlive(state.supervisor)) throw new StackError("Quartet is not running: make up");
-    if (before?.pid === undefined) {
-      throw new StackError(`Say which part with SVC=: ${state.processes.map(({ name }) => name).join(", ")}.`);
-    }
-    process.kill(before.pid, "SIGTERM");
-    const isBack = await waitUntil(async () => {
-      const now = readRunState(config.dataDir)?.processes.find(({ name }) => name === part);
-      return now !== undefined && now.pid !== before.pid && (await isPartReady(state.config, now));
-    }, redeployTimeoutMs);
-    if (!isBack)
-      throw new StackError(`${part} is not ready again after ${redeployTimeoutMs / 1000} s: make logs SVC=${part}`);
+    await redeploy(config, part);
     report(`${part} runs the current code`);
     return 0;
   },

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { RabbitTools } from "./rabbitmq.ts";
+import { takeRequests } from "./requests.ts";
 import { isAlive, removeRunState, startTicksOf, writeRunState } from "./run-state.ts";
-import { startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 import type { StackConfig } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -16,11 +17,37 @@ const plan = JSON.parse(readFileSync(process.argv[2] as string, "utf8")) as Daem
 const { config } = plan;
 const self = { name: "supervisor", pid: process.pid, startTicks: startTicksOf(process.pid) };
 
-const record = () => {
+let stack: Stack | undefined;
+let isEnding = false;
+/** Requests for the same part are acted on one after the other. */
+const underWay = new Map<string, Promise<void>>();
+
+function record(): void {
   if (stack === undefined) return;
   writeRunState(config.dataDir, { supervisor: self, config, processes: stack.status() });
-};
-let stack: Awaited<ReturnType<typeof startStack>> | undefined;
+}
+
+function actOnRequests(): void {
+  if (stack === undefined) return;
+  const { stop, start, replace } = stack;
+  for (const { action, part } of takeRequests(config.dataDir)) {
+    const act = async () => {
+      if (isEnding) return;
+      if (action === "replace") await replace(part);
+      else if (action === "stop") await stop(part);
+      else start(part);
+    };
+    const acted = (underWay.get(part) ?? Promise.resolve()).then(act);
+    underWay.set(
+      part,
+      acted.catch((error: unknown) => console.error(error instanceof StackError ? error.message : error)),
+    );
+  }
+}
+
+process.on("SIGHUP", () => {});
+process.on("SIGUSR2", actOnRequests);
+takeRequests(config.dataDir); // What was asked of an earlier supervisor is over.
 writeRunState(config.dataDir, { supervisor: self, config, processes: [] });
 try {
   stack = await startStack({ ...config, envoy: plan.envoy, rabbit: plan.rabbit, onChange: record });
@@ -30,15 +57,14 @@ try {
   process.exit(1);
 }
 record();
+actOnRequests();
 
-let isEnding = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, async () => {
-    if (isEnding) return;
+    if (isEnding || stack === undefined) return;
     isEnding = true;
     await stack.down();
     if (stack.status().every((status) => !isAlive(status))) removeRunState(config.dataDir);
     process.exit(0);
   });
 }
-process.on("SIGHUP", () => {});

@@ -1,15 +1,17 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { renderGateway, type Upstream } from "../gateway/render.ts";
 import { type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
 
 const stopTimeoutMs = 10_000;
+const validateTimeoutMs = 20_000;
 const workerThreads = 2;
 
-/** Writes the gateway's configuration for these ports and says how to run it. Throws a StackError without a contract. */
-export function prepareGateway(options: {
+interface GatewaySetup {
   binary: string;
   rootDir: string;
   dataDir: string;
@@ -17,8 +19,10 @@ export function prepareGateway(options: {
   ports: StackPorts;
   corsOrigins: readonly string[];
   rateLimits?: Parameters<typeof renderGateway>[0]["rateLimits"];
-}): ProcessSpec {
-  const { binary, rootDir, dataDir, logsDir, ports, corsOrigins, rateLimits } = options;
+}
+
+function writeConfiguration(setup: GatewaySetup, name: string): string {
+  const { rootDir, dataDir, ports, corsOrigins, rateLimits } = setup;
   const descriptorPath = join(rootDir, "proto", "gen", "contract.binpb");
   if (!existsSync(descriptorPath)) throw new StackError("The contract has not been generated: `make generate` first.");
   const upstreams: Record<string, Upstream> = {};
@@ -28,7 +32,7 @@ export function prepareGateway(options: {
   }
   const folder = join(dataDir, "envoy");
   mkdirSync(folder, { recursive: true });
-  const configFile = join(folder, "envoy.yaml");
+  const configFile = join(folder, name);
   writeFileSync(
     configFile,
     renderGateway({
@@ -42,11 +46,33 @@ export function prepareGateway(options: {
       rateLimits,
     }),
   );
+  return configFile;
+}
+
+/** Why Envoy would not take the committed configuration for these ports; undefined when it would. Changes nothing. */
+export async function whyGatewayRefuses(setup: GatewaySetup): Promise<string | undefined> {
+  let configFile: string;
+  try {
+    configFile = writeConfiguration(setup, "envoy.next.yaml");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const args = ["--mode", "validate", "-c", configFile, "--log-level", "error"];
+  return await promisify(execFile)(setup.binary, args, { timeout: validateTimeoutMs }).then(
+    () => undefined,
+    ({ stderr, message }: { stderr?: string; message: string }) => stderr?.trim().split("\n").at(-1) || message,
+  );
+}
+
+/** Writes the gateway's configuration for these ports and says how to run it. Throws a StackError without a contract. */
+export function prepareGateway(setup: GatewaySetup): ProcessSpec {
+  const configFile = writeConfiguration(setup, "envoy.yaml");
+  const { binary, logsDir } = setup;
   return {
     name: "envoy",
     command: binary,
     args: ["-c", configFile, "--use-dynamic-base-id", "--concurrency", String(workerThreads), "--log-level", "warning"],
-    cwd: folder,
+    cwd: dirname(configFile),
     logFile: join(logsDir, "envoy.log"),
     stopTimeoutMs,
     env: { PATH: process.env.PATH },

@@ -54,6 +54,11 @@ export async function provideRabbit(env: Environment, report: (line: string) => 
   return installed;
 }
 
+/** The address of the private broker under a data directory, with its password, which is made when it is missing. */
+export function privateBrokerUrl(dataDir: string, port: number): string {
+  return `amqp://${brokerUser}:${readOrCreateSecret(join(dataDir, "rabbitmq", "password"))}@127.0.0.1:${port}`;
+}
+
 /**
  * Lays out a private broker under the data directory: own node, cookie, port mapper and random password, loopback only.
  * Returns its processes, in the order to start them, and the URL with its password.
@@ -126,6 +131,6 @@ export function prepareRabbit(options: {
   };
   return {
     specs: [portMapper, broker],
-    url: `amqp://${brokerUser}:${password}@127.0.0.1:${ports.amqp}`,
+    url: privateBrokerUrl(dataDir, ports.amqp),
   };
 }

@@ -19,6 +19,8 @@ export interface ProcessStatus {
   readonly startTime: number | undefined;
   /** How the run before ended, or the last one of a stopped process: exit code or signal. */
   readonly lastExit?: number | NodeJS.Signals;
+  /** The last process that was to take its place and did not get that far: when that was known, and how it ended. */
+  readonly refused?: { readonly time: number; readonly how: number | NodeJS.Signals | undefined };
 }
 
 /** What the supervisor keeps on disk, so that other commands and a later run find its processes. */

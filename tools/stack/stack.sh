@@ -12,6 +12,12 @@ data=${QUARTET_DATA_DIR:-.data}
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+# Whether the supervisor that this checkout recorded is there.
+native_runs() {
+  [ -f "$data/run/stack.json" ] || return 1
+  supervisor=$(sed -n 's/^ *"pid": *\([0-9]*\).*/\1/p' "$data/run/stack.json" | head -n 1)
+  [ -n "$supervisor" ] && kill -0 "$supervisor" 2>/dev/null
+}
 engine_answers() { command -v docker >/dev/null 2>&1 && docker info >/dev/null 2>&1; }
 
 # Sets mode and reason.
@@ -19,9 +25,11 @@ choose() {
   case "${MODE:-}" in
     docker | native) mode=$MODE reason="MODE=$MODE" ;;
     '')
-      if [ "$command" != up ] && [ -f "$data/run/mode" ]; then
+      case "$command" in up | dev) starts=yes ;; *) starts=no ;; esac
+      if native_runs; then mode=native reason="as it was started"
+      elif [ $starts = no ] && [ -f "$data/run/mode" ]; then
         mode=$(cat "$data/run/mode") reason="as it was started"
-      elif [ -f "$data/run/stack.json" ]; then mode=native reason="as it was started"
+      elif [ $starts = no ] && [ -f "$data/run/stack.json" ]; then mode=native reason="as it was started"
       elif engine_answers; then mode=docker reason="a Docker engine answers"
       elif [ "$(uname -s)" = Linux ]; then
         mode=native
@@ -40,7 +48,8 @@ choose() {
 
 # A make of its own, because only this knows that Node is needed after all.
 prepare_native() { ${MAKE:-make} -s --no-print-directory .build/generated; }
-native() { sh tools/setup.sh node tools/stack/cli.ts "$command" ${part:+"$part"}; }
+# In the place of this shell, so that Ctrl-C reaches one process only that ends things in order.
+native() { exec sh tools/setup.sh node tools/stack/cli.ts "$command" ${part:+"$part"}; }
 
 if [ "$command" = generate ]; then
   if sh tools/setup.sh --can; then prepare_native && say "The generated code is up to date."
@@ -51,14 +60,11 @@ fi
 
 choose
 say "Mode: $mode ($reason)"
-if [ "$mode" = docker ]; then
-  if [ "$command" = up ]; then mkdir -p "$data/run" && echo docker >"$data/run/mode"; fi
-  exec sh tools/stack/docker.sh "$command" ${part:+"$part"}
-fi
 case "$command" in
-  up)
-    prepare_native
-    mkdir -p "$data/run" && echo native >"$data/run/mode"
-    native ;;
-  *) native ;;
+  up | dev) mkdir -p "$data/run" && echo "$mode" >"$data/run/mode" ;;
 esac
+[ "$mode" = native ] || exec sh tools/stack/docker.sh "$command" ${part:+"$part"}
+case "$command" in
+  up | dev | redeploy | debug) prepare_native ;;
+esac
+native

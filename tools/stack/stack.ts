@@ -56,6 +56,8 @@ export interface Stack {
   /** Ends a process and keeps it down until `start`. */
   stop(name: string, signal?: NodeJS.Signals): Promise<void>;
   start(name: string): void;
+  /** Puts a process with the code as it is now in the place of the running one; see SupervisedProcess. */
+  replace(name: string): Promise<void>;
   /** Starts a second process of a service on the same data directory, on free ports. Returns its name. */
   startTwin(service: ServiceName, env?: Environment): Promise<{ name: string; rpc: string; http: string }>;
   /** Everything the process has written since its log was last rotated. */
@@ -144,6 +146,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     kill: (name, signal = "SIGKILL") => named(name).kill(signal),
     stop: async (name, signal) => await named(name).stop(signal),
     start: (name) => named(name).start(),
+    replace: async (name) => await named(name).replace(),
     async startTwin(service, twinEnv) {
       const [rpc, http] = (await freePorts(2)) as [number, number];
       const name = `${service}-${[...supervised.keys()].filter((key) => key.startsWith(service)).length + 1}`;

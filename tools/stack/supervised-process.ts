@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type ProcessStatus, startTicksOf } from "./run-state.ts";
 
 /** How to run one process. */
@@ -14,6 +15,8 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** How long the process may take to end after SIGTERM before it is killed. */
   readonly stopTimeoutMs: number;
+  /** Whether it is a Node program of which a second process may run at the same time, but for its ports. */
+  readonly mayOverlap?: boolean;
 }
 
 /** One process that is started again whenever it ends by itself. */
@@ -22,6 +25,12 @@ export interface SupervisedProcess {
   status(): ProcessStatus;
   /** Starts it unless it runs. */
   start(): void;
+  /**
+   * Puts a new process in the place of the running one, which ends only when the new one is as far as it can be without
+   * its ports. One that ends or is not that far in time changes nothing, but is told in the status. Starts what does not
+   * run, and stops and starts what may not overlap.
+   */
+  replace(): Promise<void>;
   /** Ends it and keeps it down. SIGTERM first, SIGKILL after the limit; resolves when it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Sends a signal; what ends by it is started again. */
@@ -32,6 +41,8 @@ const backOffMinMs = 200;
 const backOffMaxMs = 5_000;
 /** A process that ran this long has not failed at start: its next restart waits the shortest time again. */
 const steadyMs = 10_000;
+const overlapTimeoutMs = 40_000;
+const awaitPorts = pathToFileURL(join(import.meta.dirname, "await-ports.ts")).href;
 
 /** Supervises one process, stopped at first. `onChange` is called after every change of its status. */
 export function superviseProcess(options: {
@@ -48,26 +59,32 @@ export function superviseProcess(options: {
   let lastExit: number | NodeJS.Signals | undefined;
   let backOffMs = backOffMinMs;
   let timer: NodeJS.Timeout | undefined;
+  let candidate: ChildProcess | undefined;
+  let refused: ProcessStatus["refused"];
 
-  function launch(): void {
-    timer = undefined;
+  function spawnProcess(args: readonly string[], withParent: boolean): ChildProcess {
     mkdirSync(dirname(spec.logFile), { recursive: true });
     const log = openSync(spec.logFile, "a");
-    // A group of its own: Ctrl-C at the terminal must not reach it before the supervisor ends things in order.
-    const started = spawn(spec.command, [...spec.args], {
-      cwd: spec.cwd,
-      env: { ...spec.env },
-      stdio: ["ignore", log, log],
-      detached: true,
-    });
-    closeSync(log);
+    try {
+      // A group of its own: Ctrl-C at the terminal must not reach it before the supervisor ends things in order.
+      return spawn(spec.command, [...args], {
+        cwd: spec.cwd,
+        env: { ...spec.env },
+        stdio: withParent ? ["ignore", log, log, "ipc"] : ["ignore", log, log],
+        detached: true,
+      });
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** From now on this is the process. */
+  function adopt(started: ChildProcess): void {
     child = started;
     startTime = now();
     startTicks = started.pid === undefined ? undefined : startTicksOf(started.pid);
-    let ended = false;
     const end = (how?: number | NodeJS.Signals) => {
-      if (ended) return;
-      ended = true;
+      if (child !== started) return;
       child = undefined;
       lastExit = how;
       if (wanted) {
@@ -83,6 +100,46 @@ export function superviseProcess(options: {
     onChange();
   }
 
+  function launch(): void {
+    timer = undefined;
+    adopt(spawnProcess(spec.args, false));
+  }
+
+  function start(): void {
+    wanted = true;
+    if (child !== undefined) return;
+    clearTimeout(timer);
+    backOffMs = backOffMinMs;
+    launch();
+  }
+
+  async function stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    wanted = false;
+    clearTimeout(timer);
+    timer = undefined;
+    candidate?.kill("SIGKILL");
+    const running = child;
+    if (running === undefined) return onChange();
+    await end(running, signal, spec.stopTimeoutMs);
+  }
+
+  async function overlap(): Promise<void> {
+    const next = spawnProcess(["--import", awaitPorts, ...spec.args], true);
+    candidate = next;
+    const isWaiting = await waitsForPorts(next);
+    candidate = undefined;
+    if (!isWaiting || !wanted) {
+      next.kill("SIGKILL");
+      refused = { time: now(), how: next.signalCode ?? next.exitCode ?? undefined };
+      return onChange();
+    }
+    next.send("stay", () => {});
+    const before = child;
+    clearTimeout(timer);
+    adopt(next);
+    if (before !== undefined) await end(before, "SIGTERM", spec.stopTimeoutMs);
+  }
+
   return {
     name: spec.name,
     status: () => ({
@@ -93,28 +150,39 @@ export function superviseProcess(options: {
       restarts,
       startTime: child === undefined ? undefined : startTime,
       lastExit,
+      refused,
     }),
-    start() {
-      wanted = true;
-      if (child !== undefined) return;
-      clearTimeout(timer);
-      backOffMs = backOffMinMs;
-      launch();
-    },
-    async stop(signal = "SIGTERM") {
-      wanted = false;
-      clearTimeout(timer);
-      timer = undefined;
-      const running = child;
-      if (running === undefined) return onChange();
-      const gone = new Promise((resolve) => running.once("exit", resolve).once("error", resolve));
-      running.kill(signal);
-      const last = setTimeout(() => running.kill("SIGKILL"), spec.stopTimeoutMs);
-      await gone;
-      clearTimeout(last);
+    start,
+    stop,
+    async replace() {
+      if (child !== undefined && spec.mayOverlap === true) return await overlap();
+      if (child !== undefined) await stop();
+      start();
     },
     kill(signal) {
       child?.kill(signal);
     },
   };
+}
+
+/** Sends a signal, SIGKILL after the limit, and resolves when the process is gone. */
+async function end(running: ChildProcess, signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
+  if (running.exitCode !== null || running.signalCode !== null) return;
+  const gone = new Promise((resolve) => running.once("exit", resolve).once("error", resolve));
+  running.kill(signal);
+  const last = setTimeout(() => running.kill("SIGKILL"), timeoutMs);
+  await gone;
+  clearTimeout(last);
+}
+
+/** Whether a new process gets as far as its ports, which another one holds. */
+async function waitsForPorts(next: ChildProcess): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const answer = await new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), overlapTimeoutMs);
+    next.once("message", () => resolve(true));
+    next.once("exit", () => resolve(false)).once("error", () => resolve(false));
+  });
+  clearTimeout(timer);
+  return answer;
 }

@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DaemonPlan } from "./daemon.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
+import { lastLogLines } from "./log-tail.ts";
 import { isPartReady } from "./part-ready.ts";
 import { checkPortsFree } from "./ports.ts";
 import { provideRabbit } from "./rabbitmq.ts";
 import { brokerAnswers, waitUntil } from "./ready.ts";
+import { askSupervisor } from "./requests.ts";
 import { isAlive, type ProcessStatus, type RunState, readRunState } from "./run-state.ts";
 import { namedPorts, type StackConfig } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
@@ -17,7 +19,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const readyTimeoutMs = 120_000;
 /** A part that ended this often before it was ready once will not become ready by waiting. */
 const restartsMax = 4;
-const logLinesShown = 15;
 
 /** Starts what is missing of the native stack and resolves when a call through the gateway works. */
 export async function up(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
@@ -28,6 +29,9 @@ export async function up(config: StackConfig, env: Environment, report: (line: s
       throw new StackError("Quartet is running with other settings: `make down` first.");
     }
     report("Quartet is running already");
+    for (const { name, state } of running.processes) {
+      if (state === "stopped") askSupervisor(dataDir, { action: "start", part: name });
+    }
   } else {
     if (running !== undefined) await down(dataDir, report);
     await launch(config, env, report);
@@ -65,7 +69,7 @@ async function launch(config: StackConfig, env: Environment, report: (line: stri
     20_000,
   );
   if (started && daemon.exitCode === null) return;
-  throw new StackError(`The supervisor did not start:\n${lastLines(join(logsDir, "supervisor.log"))}`);
+  throw new StackError(`The supervisor did not start:\n${lastLogLines(join(logsDir, "supervisor.log"))}`);
 }
 
 async function waitForAll(config: StackConfig, report: (line: string) => void): Promise<void> {
@@ -90,23 +94,11 @@ async function waitForAll(config: StackConfig, report: (line: string) => void): 
   if (isUp && failed === undefined && state !== undefined) return;
   const missing = state?.processes.filter(({ name }) => !ready.has(name)).map(({ name }) => name) ?? [];
   const named = failed?.name ?? missing[0];
-  const log = named === undefined ? "" : `\n${lastLines(join(config.dataDir, "logs", `${named}.log`))}`;
+  const log = named === undefined ? "" : `\n${lastLogLines(join(config.dataDir, "logs", `${named}.log`))}`;
   await down(config.dataDir, () => {});
   throw new StackError(
     failed === undefined
       ? `Not ready after ${readyTimeoutMs / 1000} s, so everything was stopped again: ${missing.join(", ")}. The last lines of ${named}:${log}`
       : `${failed.name} ends again and again, so everything was stopped again. Its last lines:${log}`,
   );
-}
-
-function lastLines(file: string): string {
-  try {
-    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-    return lines
-      .slice(-logLinesShown)
-      .map((line) => `  ${line}`)
-      .join("\n");
-  } catch {
-    return "  (no log)";
-  }
 }
