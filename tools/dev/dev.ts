@@ -61,17 +61,12 @@ export async function dev(options: {
     endings.push(streamLogs(config.dataDir, stream, { linesMax: linesBefore }), stream.flush);
 
     const reload = createReload({ config, files, report });
-    let last = Promise.resolve();
-    const onChange = (paths: string[]) => {
-      last = last.then(() => reload(paths));
-    };
     const old = wasRunning ? changedSinceStart(config.dataDir, files.writtenAfter) : [];
-    endings.push(watchSources(config.rootDir, files, onChange));
     report(
       "info",
       `Watching the sources of ${config.rootDir}. Gateway: http://localhost:${config.ports.gateway}. Ctrl-C ends.`,
     );
-    if (old.length > 0) onChange(old);
+    endings.push(watchSources(config.rootDir, files, reload, old));
 
     const gone = new Promise<boolean>((resolve) => {
       const timer = setInterval(() => {

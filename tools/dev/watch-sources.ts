@@ -4,34 +4,60 @@ import { gitLockFile, type SourceFiles } from "./source-files.ts";
 
 /** An editor saves in several steps and Git many files: what changes within this time is one change. */
 const quietMs = 150;
+/** Where something is written all the time, the look comes nevertheless. */
+const noticeWaitMaxMs = 3_000;
 /** Looked at without any notice too: some file systems (network, mounted from another system) give none. */
 const lookIntervalMs = 2_000;
 /** While Git holds its lock, a checkout is half of one. A lock that stays is a leftover. */
 const gitWaitMaxMs = 15_000;
 
-/** Calls `onChange` with the paths that changed, once for what changes together. Returns what ends it. */
-export function watchSources(rootDir: string, files: SourceFiles, onChange: (paths: string[]) => void): () => void {
+/**
+ * Calls `onChange` with the paths that changed, once for what changes together, and again only when that is done: what it
+ * writes itself and has looked at is no change. Begins with the paths of `first`. Returns what ends it.
+ */
+export function watchSources(
+  rootDir: string,
+  files: SourceFiles,
+  onChange: (paths: string[]) => Promise<void>,
+  first: string[] = [],
+): () => void {
   const watchers = new Map<string, FSWatcher>();
   const lockFile = gitLockFile(rootDir);
   let timer: NodeJS.Timeout | undefined;
   let gitSince: number | undefined;
+  let firstNotice: number | undefined;
+  let isBusy = false;
+  let hasEnded = false;
 
   function schedule(): void {
     clearTimeout(timer);
-    timer = setTimeout(look, quietMs);
+    if (isBusy || hasEnded) return;
+    firstNotice ??= performance.now();
+    const waited = performance.now() - firstNotice;
+    timer = setTimeout(look, Math.max(0, Math.min(quietMs, noticeWaitMaxMs - waited)));
   }
 
   function look(): void {
     if (lockFile !== undefined && existsSync(lockFile)) {
       gitSince ??= performance.now();
       if (performance.now() - gitSince < gitWaitMaxMs) {
+        firstNotice = undefined;
         schedule();
         return;
       }
     } else gitSince = undefined;
+    firstNotice = undefined;
     const changed = files.look();
     watchFolders();
-    if (changed.length > 0) onChange(changed);
+    if (changed.length > 0) handle(changed);
+  }
+
+  function handle(paths: string[]): void {
+    isBusy = true;
+    void onChange(paths).finally(() => {
+      isBusy = false;
+      schedule();
+    });
   }
 
   function watchFolders(): void {
@@ -57,10 +83,10 @@ export function watchSources(rootDir: string, files: SourceFiles, onChange: (pat
   }
 
   watchFolders();
-  const interval = setInterval(() => {
-    if (timer === undefined || gitSince === undefined) schedule();
-  }, lookIntervalMs);
+  if (first.length > 0) handle(first);
+  const interval = setInterval(schedule, lookIntervalMs);
   return () => {
+    hasEnded = true;
     clearTimeout(timer);
     clearInterval(interval);
     for (const watcher of watchers.values()) watcher.close();
