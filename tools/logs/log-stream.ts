@@ -62,9 +62,22 @@ export function createLogStream(
 
   return {
     add(part, line) {
-      if (line.trim() !== "") push(readLogLine(part, line), line);
+      if (line.trim() === "") return;
+      const entry = readLogLine(part, line);
+      if (form.json || !isHealthCheck(entry)) push(entry, line);
     },
     addEntry: (entry) => push(entry, ""),
     flush,
   };
+}
+
+/** Connections to the broker that end before anybody logs in: every few seconds somebody looks whether it answers. */
+function isHealthCheck({ part, message }: LogEntry): boolean {
+  if (part !== "rabbitmq") return false;
+  const isNameless = /^(accepting|closing) AMQP connection /.test(message) && !message.includes("vhost");
+  return (
+    isNameless ||
+    message === "client unexpectedly closed TCP connection" ||
+    message.includes(" has a client-provided name")
+  );
 }

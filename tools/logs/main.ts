@@ -3,7 +3,8 @@ import { createLogStream, logForm } from "./log-stream.ts";
 
 // `docker compose logs --no-color | node tools/logs/main.ts`: the same form as `make logs` has natively. Needs no package.
 
-const composeLine = /^(\S+?)-\d+ +\| ?(.*)$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: compose clears the line first, even without colours.
+const composeLine = /^(?:\u001b\[2K)?(\S+?)-\d+ +\| ?(.*)$/;
 
 const stream = createLogStream(
   logForm(process.env, process.stdout.isTTY === true),

@@ -66,7 +66,6 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
   async reset(config) {
     await down(config.dataDir, report);
     rmSync(config.dataDir, { recursive: true, force: true });
-    report("All data of the native stack is gone: `make up` starts afresh.");
     return 0;
   },
   async seed(config) {

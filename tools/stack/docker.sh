@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Docker side of make up, down, status, logs, redeploy, reset, seed and admin. Needs no Node on the host.
+# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed and admin. Needs no Node on the host.
 set -eu
 
 command=$1
@@ -13,6 +13,17 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 docker compose version >/dev/null 2>&1 || fail "Docker has no compose plugin here: install docker-compose-plugin (version 2.20 or later)."
+
+. tools/stack/docker-parts.sh
+
+# One project has one checkout: another folder's containers are not ours to stop or to replace.
+only_ours() {
+  for container in $(docker compose ps --all --quiet); do
+    folder=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' "$container")
+    [ "$folder" = "$PWD" ] || [ "$folder" = "$(pwd -P)" ] ||
+      fail "The compose project of this name was started from $folder: use that folder, or another name with COMPOSE_PROJECT_NAME=."
+  done
+}
 
 # Gives the administrator a new random password, which user-svc makes and prints as its last line.
 reset_admin() {
@@ -59,24 +70,52 @@ Try:
 TEXT
 }
 
+up() {
+  only_ours
+  mkdir -p "$data/run"
+  : >"$data/run/docker"
+  docker compose up --build --detach --wait || {
+    docker compose ps --all >&2
+    fail "Not everything became ready (see above): make logs SVC= shows why."
+  }
+  seed
+}
+
 case "$command" in
   up)
-    docker compose up --build --detach --wait || {
-      docker compose ps --all >&2
-      fail "Not everything became ready (see above): docker compose logs SERVICE shows why."
-    }
-    seed
+    up
     what_to_try ;;
-  down) docker compose down --remove-orphans ;;
+  dev) . tools/dev/docker-dev.sh ;;
+  down)
+    only_ours
+    docker compose down --remove-orphans ;;
   status) docker compose ps ;;
-  logs) docker compose logs --follow --tail 100 ${part:+"$part"} ;;
+  logs)
+    [ -z "$part" ] || need_part "$part"
+    if [ "${FOLLOW:-}" = 0 ]; then follow='' tail=${LINES:-all}
+    else follow=--follow tail=${LINES:-100}; fi
+    docker compose logs --no-color $follow --tail "$tail" ${part:+"$part"} | readable ;;
   redeploy)
-    [ -n "$part" ] || fail "Say which part with SVC=: $(docker compose config --services | sort | tr '\n' ' ')"
-    docker compose up --build --detach --wait --no-deps "$part" ;;
+    need_part "$part"
+    only_ours
+    build_parts "$part" && replace_part "$part" || exit 1
+    say "$part runs the current code" ;;
+  debug)
+    need_part "$part"
+    case "$part" in *-svc) ;; *) fail "Only a service runs under Node's inspector: SVC=order-svc, for instance." ;; esac
+    inspect=--inspect
+    [ "${BREAK:-}" != 1 ] || inspect=--inspect-brk
+    build_parts "$part" || exit 1
+    docker compose stop "$part"
+    trap 'docker compose start "$part"' EXIT
+    trap : INT TERM
+    say "$part runs here under the inspector, at 127.0.0.1:${DEBUG_PORT:-9229}; Ctrl-C gives its place back."
+    docker compose run --rm --no-deps --use-aliases --publish "127.0.0.1:${DEBUG_PORT:-9229}:9229" "$part" \
+      node "$inspect=0.0.0.0:9229" --conditions=source src/main.ts ;;
   reset)
+    only_ours
     docker compose down --volumes --remove-orphans
-    rm -rf "$data"
-    say "All data is gone: \`make up\` starts afresh." ;;
+    rm -f "$data/run/docker" ;;
   seed) seed ;;
   admin)
     reset_admin

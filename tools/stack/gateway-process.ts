@@ -10,6 +10,7 @@ import type { ProcessSpec } from "./supervised-process.ts";
 const stopTimeoutMs = 10_000;
 const validateTimeoutMs = 20_000;
 const workerThreads = 2;
+const logFlushIntervalMs = 250;
 
 interface GatewaySetup {
   binary: string;
@@ -71,7 +72,11 @@ export function prepareGateway(setup: GatewaySetup): ProcessSpec {
   return {
     name: "envoy",
     command: binary,
-    args: ["-c", configFile, "--use-dynamic-base-id", "--concurrency", String(workerThreads), "--log-level", "warning"],
+    args: [
+      ...["-c", configFile, "--use-dynamic-base-id", "--concurrency", String(workerThreads), "--log-level", "warning"],
+      // Else the access log is ten seconds behind.
+      ...["--file-flush-interval-msec", String(logFlushIntervalMs)],
+    ],
     cwd: dirname(configFile),
     logFile: join(logsDir, "envoy.log"),
     stopTimeoutMs,

@@ -58,6 +58,20 @@ if [ "$command" = generate ]; then
   exit
 fi
 
+# Both modes may have left data here, whichever was the last.
+if [ "$command" = reset ]; then
+  [ ! -f "$data/run/docker" ] || engine_answers ||
+    fail "This checkout has data in Docker, and Docker does not answer: start it and run \`make reset\` again."
+  if [ -f "$data/run/docker" ] || { [ "${MODE:-}" = docker ] && engine_answers; }; then
+    sh tools/stack/docker.sh reset
+  fi
+  # Natively nothing can run without the record that is read here, and no record can be read without Node.
+  if [ -d "$data" ] && sh tools/setup.sh --can; then sh tools/setup.sh node tools/stack/cli.ts reset; fi
+  rm -rf "$data" || fail "Not all of $data can be deleted: another user made it. Run \`make reset\` as that user or as root."
+  say "All data of this checkout is gone: \`make up\` starts afresh."
+  exit
+fi
+
 choose
 say "Mode: $mode ($reason)"
 case "$command" in
