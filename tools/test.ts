@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { countResults, type TestCounts } from "./test-counts.ts";
 
 // `node tools/test.ts [FILES...]`: runs mocha on these files (default: all) and ends with one line "N passed, N failed".
-const allTests = ["*/src/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"];
+const allTests = ["*/src/**/*.test.ts", "proto/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"];
 
 /** How long mocha may take to end after its last test. What still runs then was left open by a test, which is a failure. */
 const exitTimeMaxMs = 60_000;

@@ -12,6 +12,7 @@ import { fixedClock } from "@quartet/chassis/testing/clock";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
 import { implementPartly } from "@quartet/chassis/testing/partial-service";
+import { startRabbitMqEarly } from "@quartet/chassis/testing/rabbitmq";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import { testInterceptors } from "@quartet/chassis/testing/test-server";
 import { createTestTokens } from "@quartet/chassis/testing/test-tokens";
@@ -284,6 +285,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 }
 
 describeService("a broker in memory", createMemoryStage);
+startRabbitMqEarly();
 describeService("RabbitMQ", createRabbitMqStage);
 
 describe("order-svc", () => {

@@ -5,6 +5,7 @@ import { startTestProcess } from "@quartet/chassis/testing/child-process";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
 import { type Neighbour, startNeighbour } from "@quartet/chassis/testing/neighbour";
+import { startRabbitMqEarly } from "@quartet/chassis/testing/rabbitmq";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import { createTestTokens } from "@quartet/chassis/testing/test-tokens";
 import {
@@ -270,4 +271,5 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 }
 
 describeService("a broker in memory", createMemoryStage);
+startRabbitMqEarly();
 describeService("RabbitMQ", createRabbitMqStage);

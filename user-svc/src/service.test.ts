@@ -12,6 +12,7 @@ import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quart
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
 import { type Neighbour, startNeighbour } from "@quartet/chassis/testing/neighbour";
+import { startRabbitMqEarly } from "@quartet/chassis/testing/rabbitmq";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import {
   SessionRevoked_Reason,
@@ -257,4 +258,5 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 }
 
 describeService("a broker in memory", createMemoryStage);
+startRabbitMqEarly();
 describeService("RabbitMQ", createRabbitMqStage);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import type { IncomingMessage } from "../storage/messages.ts";
 import { type BrokerStage, createMemoryStage, createRabbitMqStage, testTopology } from "../testing/broker-stages.ts";
 import { eventually } from "../testing/eventually.ts";
+import { startRabbitMqEarly } from "../testing/rabbitmq.ts";
 import { setupTimeoutMs } from "./amqp-link.ts";
 import { type Broker, type BrokerMessage, BrokerUnavailableError, type UndecodableMessage } from "./broker.ts";
 
@@ -12,6 +13,7 @@ const watched = "things.v1.ThingWatched";
 // A private node takes seconds to start on a busy machine, and a lost connection up to 1.5 s to come back.
 const timeoutMs = 90_000;
 
+startRabbitMqEarly();
 for (const [name, createStage] of [
   ["memory broker", createMemoryStage],
   ["RabbitMQ", createRabbitMqStage],

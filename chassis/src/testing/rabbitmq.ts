@@ -60,6 +60,14 @@ export async function testRabbitMqUrl(): Promise<string> {
 }
 
 /**
+ * Lets the node of testRabbitMqUrl start while other tests run: for files that are going to need it. Whoever asks for its
+ * address waits for it, and hears why it does not start.
+ */
+export function startRabbitMqEarly(): void {
+  testRabbitMqUrl().catch(() => {});
+}
+
+/**
  * Starts a private node and waits until it serves AMQP. It ends with this process at the latest and does not keep the
  * process alive. Rejects with one clear sentence when RabbitMQ is not installed or does not start.
  */
@@ -87,7 +95,9 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
     RABBITMQ_CONF_ENV_FILE: join(home, "none"),
     RABBITMQ_PID_FILE: join(home, "pid"),
     RABBITMQ_ALLOW_INPUT: "1",
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1} -noinput",
+    // Idle schedulers sleep instead of spinning: the tests need the processors.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1} -noinput",
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: "127.0.0.1",
   };
