@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { down } from "./down.ts";
 import { freeStackPorts } from "./ports.ts";
-import { waitUntil } from "./ready.ts";
+import { answersOk, waitUntil } from "./ready.ts";
 import { isAlive, readRunState, startTicksOf, writeRunState } from "./run-state.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { readStackConfig, serviceNames } from "./stack-config.ts";
@@ -22,6 +22,8 @@ server.listen(Number(process.env.HTTP_PORT), process.env.BIND_ADDRESS);
 process.on("SIGTERM", () => { console.log("ending"); process.exit(0); });
 `;
 const boundMs = 8_000;
+/** Binding again takes milliseconds; starting a process, which must not count, takes a multiple of this. */
+const overlapGapMaxMs = 1_000;
 
 describe("stack", function () {
   this.timeout(30_000);
@@ -97,6 +99,48 @@ describe("stack", function () {
     assert.match(running.logs(twin.name), new RegExp(`data in ${dataDir}/order-svc `));
   });
 
+  it("puts a new process in the place of the old one without refusing a call for long", async () => {
+    const running = await start();
+    const before = pidOf(running, "order-svc");
+    const untouched = pidOf(running, "user-svc");
+    let refusedMs = 0;
+    let isOver = false;
+    const calls = (async () => {
+      let answeredTime = performance.now();
+      while (!isOver) {
+        if (await answersOk(`${running.urls.http["order-svc"]}/readyz`)) answeredTime = performance.now();
+        else refusedMs = Math.max(refusedMs, performance.now() - answeredTime);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    })();
+    writeFileSync(join(rootDir, "order-svc", "src", "main.ts"), standIn.replace("data in", "new data in"));
+    await running.replace("order-svc");
+    await running.ready();
+    isOver = true;
+    await calls;
+    const { pid, restarts } = running.status().find(({ name }) => name === "order-svc") ?? {};
+    assert.notEqual(pid, before);
+    assert.equal(restarts, 0);
+    assert.equal(pidOf(running, "user-svc"), untouched);
+    assert.match(
+      running.logs("order-svc"),
+      /new data in[\s\S]*ending\n$/,
+      "the new one is there before the old one ends",
+    );
+    assert.ok(refusedMs < overlapGapMaxMs, `calls were refused for ${refusedMs} ms`);
+  });
+
+  it("goes on with the process that runs when the new one does not get as far as its ports", async () => {
+    const running = await start();
+    const before = pidOf(running, "order-svc");
+    writeFileSync(join(rootDir, "order-svc", "src", "main.ts"), 'throw new Error("cannot begin");');
+    await running.replace("order-svc");
+    const { pid, refused } = running.status().find(({ name }) => name === "order-svc") ?? {};
+    assert.equal(pid, before);
+    assert.equal(refused?.how, 1);
+    assert.equal(await running.isReady("order-svc"), true);
+  });
+
   it("leaves no process behind when it goes down", async () => {
     const running = await start();
     const before = running.status();
@@ -132,6 +176,28 @@ describe("stack", function () {
     } finally {
       orphan.kill("SIGKILL");
       stranger.kill("SIGKILL");
+    }
+  });
+
+  it("ends what runs although its record is lost, and nothing that only reads the data", async () => {
+    mkdirSync(join(dataDir, "logs"), { recursive: true });
+    writeFileSync(join(dataDir, "logs", "order-svc.log"), "");
+    const env = { ...process.env, DATA_DIR: join(dataDir, "order-svc"), HTTP_PORT: "0", BIND_ADDRESS: "127.0.0.1" };
+    const stray = spawn(process.execPath, ["src/main.ts"], { cwd: join(rootDir, "order-svc"), env, stdio: "ignore" });
+    const reader = spawn("tail", ["-f", join(dataDir, "logs", "order-svc.log")], { stdio: "ignore" });
+    const other = spawn(process.execPath, ["src/main.ts"], {
+      cwd: join(rootDir, "order-svc"),
+      env: { ...env, DATA_DIR: join(`${dataDir}-2`, "order-svc") },
+      stdio: "ignore",
+    });
+    try {
+      const said: string[] = [];
+      assert.equal(await down(dataDir, (line) => said.push(line)), true);
+      assert.deepEqual(said, [`Stopping order-svc (process ${stray.pid}), left over by an earlier run`]);
+      assert.equal(startTicksOf(stray.pid as number), undefined);
+      for (const { pid } of [reader, other]) assert.notEqual(startTicksOf(pid as number), undefined);
+    } finally {
+      for (const child of [stray, reader, other]) child.kill("SIGKILL");
     }
   });
 });
