@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { readableFault } from "../stack/readable-fault.ts";
 import { redeploy } from "../stack/redeploy.ts";
+import { readRunState } from "../stack/run-state.ts";
 import type { ServiceName, StackConfig } from "../stack/stack-config.ts";
 import { StackError } from "../stack/stack-error.ts";
 import { createDependents } from "./dependents.ts";
@@ -33,6 +34,11 @@ export function createReload(options: {
   let waiting: string[] = [];
 
   async function reloadPart(part: Part, cause: string): Promise<void> {
+    const state = readRunState(config.dataDir)?.processes.find(({ name }) => name === part)?.state;
+    if (state === "stopped" && !failed.has(part)) {
+      report("info", `${part} is not reloaded, because somebody has stopped it (make debug): ${cause}`);
+      return;
+    }
     const startTime = performance.now();
     report("info", `${part} is reloaded: ${cause}`);
     try {

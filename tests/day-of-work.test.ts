@@ -3,17 +3,21 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import { freePorts } from "../stack/ports.ts";
-import { waitUntil } from "../stack/ready.ts";
-import { isAlive, readRunState } from "../stack/run-state.ts";
-import { namedPorts, readStackConfig } from "../stack/stack-config.ts";
-import { findStrays } from "../stack/strays.ts";
+import { isPartReady } from "../tools/stack/part-ready.ts";
+import { freePorts } from "../tools/stack/ports.ts";
+import { answersOk, waitUntil } from "../tools/stack/ready.ts";
+import { isAlive, type RunState, readRunState } from "../tools/stack/run-state.ts";
+import { namedPorts, readStackConfig } from "../tools/stack/stack-config.ts";
+import { findStrays } from "../tools/stack/strays.ts";
 import { copyCheckout } from "./checkout-copy.ts";
+import { examplesIn, normalized, openShell, runExample } from "./console-examples.ts";
 
-const rootDir = join(import.meta.dirname, "..", "..");
+const rootDir = join(import.meta.dirname, "..");
 const boundMs = 120_000;
 
-describe("make dev", function () {
+const contributing = readFileSync(join(rootDir, "CONTRIBUTING.md"), "utf8");
+
+describe("a day of work", function () {
   // One real stack for all: each test goes on where the one before ended.
   this.timeout(300_000);
   let checkout: string;
@@ -165,6 +169,55 @@ describe("make dev", function () {
     assert.match(result.stderr, /payment-svc still runs as it was.*Its last lines:\n[\s\S]*cannot begin/);
     assert.notEqual(result.status, 0);
     assert.deepEqual(changedSince(old), []);
+  });
+
+  it("make debug: a service runs under the inspector in its place, which it gives back", async () => {
+    const [port] = await freePorts(1);
+    const from = said.length;
+    const debug = spawn("make", ["debug", "SVC=user-svc"], {
+      cwd: checkout,
+      env: { ...env, DEBUG_PORT: String(port) },
+      stdio: "ignore",
+      detached: true,
+    });
+    const ended = new Promise((resolve) => debug.once("close", resolve));
+    try {
+      assert.ok(
+        await waitUntil(() => answersOk(`http://127.0.0.1:${port}/json`), boundMs),
+        "the inspector does not answer",
+      );
+      assert.equal(readRunState(dataDir)?.processes.find(({ name }) => name === "user-svc")?.state, "stopped");
+      appendFileSync(path("user-svc/src/main.ts"), "// Debugged.\n");
+      await says(/user-svc is not reloaded, because somebody has stopped it/, from);
+    } finally {
+      process.kill(-(debug.pid as number), "SIGINT");
+      await ended;
+    }
+    const state = () => readRunState(dataDir);
+    const isBack = async () => {
+      const status = state()?.processes.find(({ name }) => name === "user-svc");
+      return status !== undefined && (await isPartReady((state() as RunState).config, status));
+    };
+    assert.ok(await waitUntil(isBack, boundMs), "user-svc is not back in its place");
+  });
+
+  it("does as CONTRIBUTING.md says, and shows an order on its way through all services by one grep", async () => {
+    const examples = examplesIn(contributing);
+    assert.ok(examples.length > 5);
+    const shell = openShell(checkout, env, String(env.GATEWAY_PORT));
+    try {
+      for (const { command, output } of examples) {
+        const result = await runExample(shell, { command, output });
+        assert.equal(result.code, 0, `${command}\n${result.output}`);
+        if (output !== "") assert.equal(normalized(result.output), normalized(output), command);
+      }
+    } finally {
+      shell.close();
+    }
+    const makefile = readFileSync(path("Makefile"), "utf8");
+    const targets = [...contributing.matchAll(/make ([a-z]{2,})/g)].map(([, target]) => target);
+    assert.ok(targets.length > 10);
+    for (const target of targets) assert.match(makefile, new RegExp(`^${target}:`, "m"));
   });
 
   it("make logs: the same lines, of one part, to read or as JSON", () => {
