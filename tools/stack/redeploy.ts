@@ -35,7 +35,7 @@ export function namedPart(state: RunState, part: string | undefined): ProcessSta
 
 /**
  * Puts one part with the current code and configuration in the place of the running one, and resolves when it is ready and
- * the old one is gone. Code that cannot be loaded, or does not get as far as its ports, stops nothing: the part goes on as
+ * the old one is gone. Code that cannot be loaded, or does not get as far as to listen, stops nothing: the part goes on as
  * it was. Throws a StackError that says so, with the last lines of the log. A part that did not run and ends at once is
  * tried again by the supervisor, unless it is to be held.
  */

@@ -32,7 +32,7 @@ export function serviceProcess(options: {
     logFile: join(logsDir, `${name}.log`),
     stopTimeoutMs,
     // A second process on the same data is correct: see "Who runs where" in docs/architecture.md.
-    mayOverlap: true,
+    sharedPorts: 2,
     env: {
       LOG_LEVEL: "info",
       ...compileCache(dataDir),

@@ -15,8 +15,8 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** How long the process may take to end after SIGTERM before it is killed. */
   readonly stopTimeoutMs: number;
-  /** Whether it is a Node program of which a second process may run at the same time, but for its ports. */
-  readonly mayOverlap?: boolean;
+  /** For a Node program of which a second process may run at the same time: on how many ports it listens. */
+  readonly sharedPorts?: number;
 }
 
 /** One process that is started again whenever it ends by itself. */
@@ -26,9 +26,9 @@ export interface SupervisedProcess {
   /** Starts it unless it runs. */
   start(): void;
   /**
-   * Puts a new process in the place of the running one, which ends only when the new one is as far as it can be without
-   * its ports. One that ends or is not that far in time changes nothing, but is told in the status. Starts what does not
-   * run, and stops and starts what may not overlap.
+   * Puts a new process in the place of the running one, which ends only when the new one listens on the same ports. One
+   * that ends or does not get that far in time changes nothing, but is told in the status. Starts what does not run, and
+   * stops and starts what shares no ports.
    */
   replace(): Promise<void>;
   /** Ends it and keeps it down. SIGTERM first, SIGKILL after the limit; resolves when it is gone. */
@@ -42,7 +42,7 @@ const backOffMaxMs = 5_000;
 /** A process that ran this long has not failed at start: its next restart waits the shortest time again. */
 const steadyMs = 10_000;
 const overlapTimeoutMs = 40_000;
-const awaitPorts = pathToFileURL(join(import.meta.dirname, "await-ports.ts")).href;
+const sharePorts = pathToFileURL(join(import.meta.dirname, "share-ports.ts")).href;
 
 /** Supervises one process, stopped at first. `onChange` is called after every change of its status. */
 export function superviseProcess(options: {
@@ -62,12 +62,13 @@ export function superviseProcess(options: {
   let candidate: ChildProcess | undefined;
   let refused: ProcessStatus["refused"];
 
-  function spawnProcess(args: readonly string[], withParent: boolean): ChildProcess {
+  function spawnProcess({ withParent = false } = {}): ChildProcess {
+    const args = spec.sharedPorts === undefined ? spec.args : ["--import", sharePorts, ...spec.args];
     mkdirSync(dirname(spec.logFile), { recursive: true });
     const log = openSync(spec.logFile, "a");
     try {
       // A group of its own: Ctrl-C at the terminal must not reach it before the supervisor ends things in order.
-      return spawn(spec.command, [...args], {
+      return spawn(spec.command, args, {
         cwd: spec.cwd,
         env: { ...spec.env },
         stdio: withParent ? ["ignore", log, log, "ipc"] : ["ignore", log, log],
@@ -102,7 +103,7 @@ export function superviseProcess(options: {
 
   function launch(): void {
     timer = undefined;
-    adopt(spawnProcess(spec.args, false));
+    adopt(spawnProcess());
   }
 
   function start(): void {
@@ -123,12 +124,12 @@ export function superviseProcess(options: {
     await end(running, signal, spec.stopTimeoutMs);
   }
 
-  async function overlap(): Promise<void> {
-    const next = spawnProcess(["--import", awaitPorts, ...spec.args], true);
+  async function overlap(portCount: number): Promise<void> {
+    const next = spawnProcess({ withParent: true });
     candidate = next;
-    const isWaiting = await waitsForPorts(next);
+    const isListening = await listensOn(portCount, next);
     candidate = undefined;
-    if (!isWaiting || !wanted) {
+    if (!isListening || !wanted) {
       next.kill("SIGKILL");
       refused = { time: now(), how: next.signalCode ?? next.exitCode ?? undefined };
       return onChange();
@@ -155,7 +156,7 @@ export function superviseProcess(options: {
     start,
     stop,
     async replace() {
-      if (child !== undefined && spec.mayOverlap === true) return await overlap();
+      if (child !== undefined && spec.sharedPorts !== undefined) return await overlap(spec.sharedPorts);
       if (child !== undefined) await stop();
       start();
     },
@@ -175,12 +176,15 @@ async function end(running: ChildProcess, signal: NodeJS.Signals, timeoutMs: num
   clearTimeout(last);
 }
 
-/** Whether a new process gets as far as its ports, which another one holds. */
-async function waitsForPorts(next: ChildProcess): Promise<boolean> {
+/** Whether a process that was started with its parent listens on that many ports in time. */
+async function listensOn(portCount: number, next: ChildProcess): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
+  let count = 0;
   const answer = await new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), overlapTimeoutMs);
-    next.once("message", () => resolve(true));
+    next.on("message", () => {
+      if (++count === portCount) resolve(true);
+    });
     next.once("exit", () => resolve(false)).once("error", () => resolve(false));
   });
   clearTimeout(timer);
