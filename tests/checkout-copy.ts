@@ -1,9 +1,10 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { serviceNames } from "../tools/stack/stack-config.ts";
 
 const copied = [
-  ...["chassis", "user-svc", "product-svc", "order-svc", "payment-svc", "proto", "envoy", "tools", ".build"],
+  ...["chassis", ...serviceNames, "proto", "envoy", "tools", ".build"],
   ...[
     "Makefile",
     "package.json",

@@ -6,7 +6,7 @@
 look_interval_s=1
 pipe="$data/run/dev.pipe"
 stamp="$data/run/dev.stamp"
-services='user-svc product-svc order-svc payment-svc'
+services=$(echo *-svc)
 git_lock=$(git rev-parse --git-path index.lock 2>/dev/null || true)
 
 # A line in the same stream as those of the parts, in a form that tools/logs reads.
@@ -16,8 +16,7 @@ tell_all() { while IFS= read -r line; do tell error "$line"; done; }
 # Paths that were written after the stamp; a folder stands for what was removed from it. Tests are in no image.
 changed() {
   find chassis/src chassis/migrations proto/shop buf.yaml buf.gen.yaml package-lock.json envoy tools/gateway \
-    user-svc/src user-svc/migrations product-svc/src product-svc/migrations order-svc/src order-svc/migrations \
-    payment-svc/src payment-svc/migrations -newer "$1" ! -name '*.test.ts' ! -name '.*' ! -name '*~' 2>/dev/null
+    *-svc/src *-svc/migrations -newer "$1" ! -name '*.test.ts' ! -name '.*' ! -name '*~' 2>/dev/null
 }
 
 # The parts whose images hold these paths.

@@ -73,7 +73,7 @@ check_age() {
       [ "${count:-0}" = 0 ] || printf '%s (%s files) ' "$name" "$count"
     done)
   else
-    for name in user-svc product-svc order-svc payment-svc; do
+    for name in *-svc; do
       container=$(docker compose ps --quiet "$name" 2>/dev/null)
       [ -n "$container" ] || continue
       created=$(docker inspect --format '{{.Created}}' "$container" 2>/dev/null)

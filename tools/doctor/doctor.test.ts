@@ -92,6 +92,7 @@ describe("make doctor", function () {
       ["-c", '. "$0"; mode=native; port_settings', join(import.meta.dirname, "ports.sh")],
       {
         encoding: "utf8",
+        cwd: rootDir,
         env: { PATH: process.env.PATH, ...none },
       },
     ).stdout;

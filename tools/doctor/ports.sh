@@ -1,17 +1,12 @@
 # Every port that the stack will use. Read by doctor.sh. The same as in tools/stack/stack-config.ts: a test compares them.
 
 port_settings() {
-  cat <<TABLE
-GATEWAY_PORT 8080
-USER_RPC_PORT 50051
-USER_HTTP_PORT 8081
-PRODUCT_RPC_PORT 50052
-PRODUCT_HTTP_PORT 8082
-ORDER_RPC_PORT 50053
-ORDER_HTTP_PORT 8083
-PAYMENT_RPC_PORT 50054
-PAYMENT_HTTP_PORT 8084
-TABLE
+  echo 'GATEWAY_PORT 8080'
+  sed -n 's/^  "\([a-z0-9-]*\)-svc": { rpc: \([0-9]*\), http: \([0-9]*\) },$/\1 \2 \3/p' tools/stack/stack-config.ts |
+    while read -r name rpc http; do
+      prefix=$(echo "$name" | tr 'a-z-' 'A-Z_')
+      printf '%s\n' "${prefix}_RPC_PORT $rpc" "${prefix}_HTTP_PORT $http"
+    done
   if [ "$mode" = docker ]; then echo 'RABBITMQ_MANAGEMENT_PORT 15672'
   else
     printf '%s\n' 'GATEWAY_ADMIN_PORT 9901' 'GATEWAY_METRICS_PORT 9902'

@@ -4,6 +4,7 @@ import { type BrokerStage, createMemoryStage, createRabbitMqStage } from "@quart
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
 import { type Neighbour, startNeighbour } from "@quartet/chassis/testing/neighbour";
+import { startRabbitMqEarly } from "@quartet/chassis/testing/rabbitmq";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import { createTestTokens } from "@quartet/chassis/testing/test-tokens";
 import { SampleItemCreatedSchema } from "@quartet/proto/shop/sample_item/v1/sample_item_events_pb";
@@ -104,4 +105,5 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 }
 
 describeService("a broker in memory", createMemoryStage);
+startRabbitMqEarly();
 describeService("RabbitMQ", createRabbitMqStage);
