@@ -34,6 +34,11 @@ export const settings = {
     max: 100_000,
     fallback: "400",
   }),
+  watchesPerUserMax: integer("WATCHES_PER_USER_MAX", "How many orders one user can watch at a time", {
+    min: 1,
+    max: 100_000,
+    fallback: "20",
+  }),
   watchHeartbeatMs: integer("WATCH_HEARTBEAT_MS", "After how long without news a watch shows that it lives", {
     min: 10,
     max: 15_000,

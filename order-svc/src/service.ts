@@ -32,11 +32,12 @@ import { createTimelineWatches } from "./timeline-watches.ts";
 export async function createService(config: OrderConfig, overrides: ServiceOverrides = {}): Promise<Service> {
   const core = await openServiceCore({ name: "order-svc", config, migrations, ...overrides });
   const { database, unitOfWork, pageTokens, metrics, log, now, newId } = core;
-  const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchesMax, watchHeartbeatMs: heartbeatMs } = config;
+  const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchHeartbeatMs: heartbeatMs } = config;
+  const { watchesMax, watchesPerUserMax } = config;
   const moment = createMoments({ now, newId });
 
   const queries = createOrderQueries({ database });
-  const watches = createTimelineWatches({ queries, metrics, log, watchesMax });
+  const watches = createTimelineWatches({ queries, metrics, log, watchesMax, watchesPerUserMax });
   const orders = createOrderStore({ database, unitOfWork, toOutgoing, onChange: watches.tell });
   const deletedUsers = createDeletedUsers({ database, unitOfWork, now });
   const products = createProductReplica({ database, unitOfWork });

@@ -6,6 +6,7 @@ import type { TimelineWatch } from "./app/ports.ts";
 import { createTimelineWatches, type LiveTimelines } from "./timeline-watches.ts";
 
 const watchesMax = 200;
+const watchesPerUserMax = 100;
 // Longer than any test may take: whatever ends such a wait was news.
 const timeoutMs = 3_600_000;
 
@@ -31,15 +32,16 @@ describe("the watches of timelines", () => {
       },
     };
     const log = { error: () => void failures-- };
-    watches = createTimelineWatches({ queries, metrics: createMetrics({ service: "test" }), log, watchesMax });
+    const metrics = createMetrics({ service: "test" });
+    watches = createTimelineWatches({ queries, metrics, log, watchesMax, watchesPerUserMax });
   });
   afterEach(() => {
     gone.abort();
     for (const watch of opened) watch.close();
   });
 
-  const open = (orderId: string) => {
-    const watch = watches.open(orderId);
+  const open = (orderId: string, userId = `user${opened.length}`) => {
+    const watch = watches.open(orderId, userId);
     opened.push(watch);
     return watch;
   };
@@ -117,10 +119,21 @@ describe("the watches of timelines", () => {
 
   it("have no more places than they were given", () => {
     for (let count = 0; count < watchesMax; count++) open("o1");
-    assert.throws(() => watches.open("o2"), { kind: "resource_exhausted", reason: "TOO_MANY_WATCHES" });
+    assert.throws(() => watches.open("o2", "ada"), { kind: "resource_exhausted", reason: "TOO_MANY_WATCHES" });
     opened[0]?.close();
     opened[0]?.close();
     open("o2");
-    assert.throws(() => watches.open("o2"), { reason: "TOO_MANY_WATCHES" });
+    assert.throws(() => watches.open("o2", "ada"), { reason: "TOO_MANY_WATCHES" });
+  });
+
+  it("leave places to others when one user has all that one may have", () => {
+    for (let count = 0; count < watchesPerUserMax; count++) open(`o${count}`, "ada");
+    const refusal = { kind: "resource_exhausted", reason: "TOO_MANY_WATCHES", message: /by you/ };
+    assert.throws(() => watches.open("o1", "ada"), refusal);
+    open("o1", "bob");
+    opened[0]?.close();
+    opened[0]?.close();
+    open("o1", "ada");
+    assert.throws(() => watches.open("o1", "ada"), refusal);
   });
 });

@@ -16,13 +16,15 @@ export interface LiveTimelines extends TimelineWatches {
 }
 
 interface Reader {
+  readonly userId: string;
   lastSequence: number;
   hasNews: boolean;
   wake: (() => void) | undefined;
 }
 
 /**
- * Creates the watches of one process, `watchesMax` at most, which a gauge counts. A watch holds neither entries nor events:
+ * Creates the watches of one process, `watchesMax` at most, `watchesPerUserMax` of them for one user, so that nobody takes
+ * all the places. A gauge counts them. A watch holds neither entries nor events:
  * it learns only that there is something to read.
  */
 export function createTimelineWatches(deps: {
@@ -30,9 +32,11 @@ export function createTimelineWatches(deps: {
   metrics: Pick<Metrics, "addGauge">;
   log: Pick<Logger, "error">;
   watchesMax: number;
+  watchesPerUserMax: number;
 }): LiveTimelines {
-  const { queries, log, watchesMax } = deps;
+  const { queries, log, watchesMax, watchesPerUserMax } = deps;
   const readersOf = new Map<string, Set<Reader>>();
+  const openCountOf = new Map<string, number>();
   let openCount = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -41,6 +45,8 @@ export function createTimelineWatches(deps: {
     help: "Streams of WatchOrder that are open.",
     value: () => openCount,
   });
+
+  const openOf = (userId: string): number => openCountOf.get(userId) ?? 0;
 
   const notify = (reader: Reader): void => {
     reader.hasNews = true;
@@ -60,6 +66,7 @@ export function createTimelineWatches(deps: {
   function add(orderId: string, reader: Reader): void {
     const readers = readersOf.get(orderId) ?? new Set();
     readersOf.set(orderId, readers.add(reader));
+    openCountOf.set(reader.userId, openOf(reader.userId) + 1);
     openCount += 1;
     timer ??= setInterval(() => void poll(), pollIntervalMs);
   }
@@ -68,6 +75,8 @@ export function createTimelineWatches(deps: {
     const readers = readersOf.get(orderId);
     if (readers?.delete(reader) !== true) return;
     if (readers.size === 0) readersOf.delete(orderId);
+    if (openOf(reader.userId) === 1) openCountOf.delete(reader.userId);
+    else openCountOf.set(reader.userId, openOf(reader.userId) - 1);
     openCount -= 1;
     if (openCount > 0) return;
     clearInterval(timer);
@@ -78,9 +87,10 @@ export function createTimelineWatches(deps: {
     tell(orderId) {
       for (const reader of readersOf.get(orderId) ?? []) notify(reader);
     },
-    open(orderId) {
-      if (openCount >= watchesMax) throw tooManyWatches(watchesMax);
-      const reader: Reader = { lastSequence: 0, hasNews: false, wake: undefined };
+    open(orderId, userId) {
+      if (openCount >= watchesMax) throw tooManyWatches("orders are watched", watchesMax);
+      if (openOf(userId) >= watchesPerUserMax) throw tooManyWatches("orders are watched by you", watchesPerUserMax);
+      const reader: Reader = { userId, lastSequence: 0, hasNews: false, wake: undefined };
       add(orderId, reader);
       return {
         async changed({ lastSequence, timeoutMs, signal }) {
@@ -108,9 +118,9 @@ function news(reader: Reader, timeoutMs: number, signal: AbortSignal): Promise<v
   });
 }
 
-function tooManyWatches(watchesMax: number): DomainError {
-  return new DomainError("resource_exhausted", "TOO_MANY_WATCHES", `${watchesMax} orders are watched already`, {
-    metadata: { watches_max: String(watchesMax) },
+function tooManyWatches(what: string, max: number): DomainError {
+  return new DomainError("resource_exhausted", "TOO_MANY_WATCHES", `${max} ${what} already`, {
+    metadata: { watches_max: String(max) },
     retryDelayMs,
   });
 }

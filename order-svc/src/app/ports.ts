@@ -119,6 +119,6 @@ export interface TimelineWatch {
 
 /** Tells those who follow an order of its changes: those that this process commits at once, any other within a second. */
 export interface TimelineWatches {
-  /** Opens a watch. Throws resource_exhausted TOO_MANY_WATCHES. */
-  open(orderId: string): TimelineWatch;
+  /** Opens a watch of an order for a user. Throws resource_exhausted TOO_MANY_WATCHES. */
+  open(orderId: string, userId: string): TimelineWatch;
 }

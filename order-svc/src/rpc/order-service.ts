@@ -86,8 +86,9 @@ export function createOrderServiceImpl(deps: {
     },
 
     async *watchOrder({ name, afterSequence }, context) {
+      const { userId } = userOf(context);
       const { id: orderId } = await getOrder(fromName("orders", name), callerOf(context));
-      yield* deps.watchOrder({ orderId, afterSequence: Number(afterSequence), signal: context.signal });
+      yield* deps.watchOrder({ orderId, userId, afterSequence: Number(afterSequence), signal: context.signal });
     },
   };
 }

@@ -173,6 +173,15 @@ describe("WatchOrder", () => {
     assert.equal(rest.at(-1)?.last, true);
   });
 
+  it("answers at once when there is nothing to tell yet, so that its reader knows that it is connected", async () => {
+    const stream = start(1);
+    const { orderEvent, last, order } = (await stream.next()).value as Response;
+    assert.deepEqual({ orderEvent, last, order }, { orderEvent: undefined, last: false, order: undefined });
+    const next = stream.next();
+    await record(hold);
+    assert.equal(((await next).value as Response).orderEvent?.sequence, 2n);
+  });
+
   it("has room for so many watches, says so, and has room again when one has ended", async () => {
     await service.close();
     await open({ watchesMax: 2 });
@@ -198,10 +207,9 @@ describe("WatchOrder", () => {
   });
 
   it("ends at the deadline of the call and frees its place", async () => {
-    const stream = service.client
-      .watchOrder({ name: "orders/o1", afterSequence: 1n }, { ...as("ada"), timeoutMs: 50 })
-      [Symbol.asyncIterator]();
-    assert.equal((await failureOf(stream.next())).code, Code.DeadlineExceeded);
+    const request = { name: "orders/o1", afterSequence: 1n };
+    const stream = service.client.watchOrder(request, { ...as("ada"), timeoutMs: 50 });
+    assert.equal((await failureOf(readAll(stream))).code, Code.DeadlineExceeded);
     await nothingIsOpen();
   });
 

@@ -8,6 +8,8 @@ import { toOrderEventMessage, toOrderMessage } from "./order-message.ts";
 /** Follows an order whose timeline the reader knows up to `afterSequence`, until it is settled or the signal is aborted. */
 export type WatchOrder = (watched: {
   orderId: string;
+  /** Who watches. */
+  userId: string;
   afterSequence: number;
   signal: AbortSignal;
 }) => AsyncGenerator<MessageInitShape<typeof WatchOrderResponseSchema>, void>;
@@ -18,7 +20,7 @@ const pageSize = 50;
 /**
  * Creates what answers WatchOrder. A watch knows where its reader is, and reads on from there whenever it is told that there
  * may be more: so no entry is sent twice or left out, however the news come, and a slow reader holds up only itself. When
- * nothing was sent for `heartbeatMs`, an empty response shows that the stream lives. Throws resource_exhausted
+ * nothing was sent for `heartbeatMs`, or at all, an empty response shows that the stream lives. Throws resource_exhausted
  * TOO_MANY_WATCHES.
  */
 export function createWatchOrder(deps: {
@@ -27,12 +29,13 @@ export function createWatchOrder(deps: {
   heartbeatMs: number;
 }): WatchOrder {
   const { queries, watches, heartbeatMs } = deps;
-  return async function* ({ orderId, afterSequence, signal }) {
+  return async function* ({ orderId, userId, afterSequence, signal }) {
     // Opened before the first look, so that nothing is missed in between.
-    const watch = watches.open(orderId);
+    const watch = watches.open(orderId, userId);
     try {
       let cursor = afterSequence;
-      let sendTime = performance.now();
+      // With nothing to send, the first response is empty: the reader's client waits for it, to say that it is connected.
+      let sendTime = Number.NEGATIVE_INFINITY;
       for (;;) {
         const { order, entries } = await queries.progress({ orderId, afterSequence: cursor, limit: pageSize });
         if (order === undefined) throw orderNotFound(orderId);

@@ -44,15 +44,17 @@ export async function openTestService(options: {
   now: () => number;
   fetchProducts?: (productIds: readonly string[]) => CatalogueAnswer;
   watchesMax?: number;
+  watchesPerUserMax?: number;
   heartbeatMs?: number;
 }): Promise<TestService> {
-  const { now, watchesMax = 10, heartbeatMs = 15_000 } = options;
+  const { now, watchesMax = 10, watchesPerUserMax = 10, heartbeatMs = 15_000 } = options;
   const { fetchProducts = () => ({ kind: "unavailable" }) } = options;
   const metrics = createMetrics({ service: "order-svc" });
   // The store tells the watches, which read from the store.
   let tell = (_orderId: string): void => {};
   const store = await openTestStore({ now, onChange: (orderId) => tell(orderId) });
-  const watches = createTimelineWatches({ ...store, metrics, log: { error: () => {} }, watchesMax });
+  const log = { error: () => {} };
+  const watches = createTimelineWatches({ ...store, metrics, log, watchesMax, watchesPerUserMax });
   tell = watches.tell;
 
   const moment = createMoments({ now, newId });
