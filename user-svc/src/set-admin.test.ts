@@ -8,6 +8,7 @@ import { eventually } from "@quartet/chassis/testing/eventually";
 import { type Neighbour, startNeighbour } from "@quartet/chassis/testing/neighbour";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
 import {
+  PasswordChangedSchema,
   SessionRevoked_Reason,
   SessionRevokedSchema,
   UserCreatedSchema,
@@ -94,7 +95,12 @@ describe("set-admin", function () {
         (error) => error instanceof ConnectError && error.code === Code.Unauthenticated,
       );
     }
-    await eventually("the sessions are told of", () => neighbour.heardOf(SessionRevokedSchema).length === 2);
+    // The user and each session are aggregates of their own: which of them is heard of first is open.
+    await eventually(
+      "the password and the sessions are told of",
+      () =>
+        neighbour.heardOf(PasswordChangedSchema).length === 1 && neighbour.heardOf(SessionRevokedSchema).length === 2,
+    );
     assert.deepEqual(
       neighbour
         .heardOf(SessionRevokedSchema)
