@@ -129,11 +129,12 @@ function clientWith(gateway: string, token: string | undefined, call: Call): Sho
   };
 }
 
-/** Whether nothing more is to come for an order. */
+/** Whether nothing more is to come for an order, by what a caller sees of it. */
 function isSettled(order: OrderJson): boolean {
   if (order.state === "STATE_CONFIRMED") return order.stockState === "STOCK_STATE_SOLD";
   if (order.state !== "STATE_CANCELLED" || order.stockState !== "STOCK_STATE_RELEASED") return false;
-  return order.paymentState !== "PAYMENT_STATE_CAPTURED" && order.paymentState !== "PAYMENT_STATE_UNSPECIFIED";
+  const [captured = "0", refunded = "0"] = [order.captured?.minorUnits, order.refunded?.minorUnits];
+  return order.paymentState !== "PAYMENT_STATE_UNSPECIFIED" && refunded === captured;
 }
 
 /** Signs a new customer up and in. */
