@@ -20,6 +20,12 @@ interface PaymentRow {
   readonly refunded: number;
 }
 
+/** Money that the provider captured or returned, under the key it was told. */
+interface Movement {
+  readonly key: string;
+  readonly amount: number;
+}
+
 /**
  * Asserts that the four databases and the provider's own record agree: every order is final, its stock and money are what
  * its state says, stock and ledger add up, every event went out and every message was handled once. Waits for what is
@@ -132,19 +138,22 @@ async function ledgerBalances(system: System, payments: readonly PaymentRow[]): 
 }
 
 async function providerAgrees(system: System, payments: readonly PaymentRow[]): Promise<string[]> {
-  const operations = await system.query<{ key: string; amount: number }>(
+  const operations = await system.query<Movement>(
     "test-provider",
     "SELECT key, amount_minor AS amount FROM operations WHERE status <> 'DECLINED'",
   );
-  const done = new Map(operations.map((operation) => [operation.key, operation.amount]));
-  const captures = operations.filter(({ key }) => key.startsWith("capture/"));
-  const captured = payments.filter((payment) => payment.state === "CAPTURED");
-  return [
-    ...captured.flatMap(({ id, amount }) =>
-      done.get(`capture/${id}`) === amount ? [] : [`the provider did not capture payments/${id}`],
-    ),
-    ...(captures.length === captured.length ? [] : [`the provider captured ${captures.length}, we ${captured.length}`]),
-  ];
+  const refunds = await system.query<Movement>(
+    "payment-svc",
+    "SELECT 'refund/' || id AS key, amount_minor AS amount FROM refunds WHERE state = 'DONE'",
+  );
+  const captures = payments
+    .filter((payment) => payment.state === "CAPTURED")
+    .map(({ id, amount }): Movement => ({ key: `capture/${id}`, amount: amount ?? 0 }));
+  const ours = new Map([...captures, ...refunds].map(({ key, amount }) => [key, amount]));
+  const theirs = new Map(operations.map(({ key, amount }) => [key, amount]));
+  return [...new Set([...ours.keys(), ...theirs.keys()])]
+    .filter((key) => ours.get(key) !== theirs.get(key))
+    .map((key) => `${key}: the provider moved ${theirs.get(key)}, we ${ours.get(key)}`);
 }
 
 async function timelinesHaveNoGap(system: System): Promise<string[]> {
