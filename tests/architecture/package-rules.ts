@@ -94,7 +94,8 @@ export const packageRules: readonly Rule[] = [
     violations: (tree) =>
       packages.flatMap((folder) => {
         const { dependencies, optionalDependencies } = manifestOf(tree, folder);
-        const used = new Set(importsIn(tree, [folder], { tests: true }).map(packageOf));
+        const imported = importsIn(tree, [folder], { tests: true }).flatMap((found) => packageOf(found) ?? []);
+        const used = new Set([...imported, ...imported.map(typesOf)]);
         return Object.keys({ ...dependencies, ...optionalDependencies })
           .filter((name) => !used.has(name) && !loadedUnseen[folder]?.includes(name))
           .map((name) => `${folder}/package.json: nothing imports ${name}`);
