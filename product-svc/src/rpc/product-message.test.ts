@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isFieldSet } from "@bufbuild/protobuf";
+import { emptyFields } from "@quartet/chassis/testing/empty-fields";
 import { ProductSchema } from "@quartet/proto/shop/product/v1/product_pb";
 import { describe, it } from "mocha";
 import { aProduct } from "../testing/builders.ts";
@@ -7,11 +7,6 @@ import { toProductMessage } from "./product-message.ts";
 
 describe("toProductMessage", () => {
   it("leaves out no field of the contract", () => {
-    const message = toProductMessage(aProduct());
-    const empty = ProductSchema.fields.filter((field) => !isFieldSet(message, field));
-    assert.deepEqual(
-      empty.map(({ name }) => name),
-      [],
-    );
+    assert.deepEqual(emptyFields(ProductSchema, toProductMessage(aProduct())), []);
   });
 });
