@@ -57,6 +57,14 @@ export function invalidField(reason: string, field: string, description: string)
   return new DomainError("invalid", reason, `${field}: ${description}`, { fields: [{ field, description }] });
 }
 
+/** An `invalid` error INVALID_FIELDS about one or more fields; its message says what is wrong with the first. */
+export function invalidFields(fields: readonly [FieldViolation, ...FieldViolation[]], cause?: unknown): DomainError {
+  const [first, ...others] = fields;
+  const where = first.field === "" ? "" : `${first.field}: `;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return new DomainError("invalid", "INVALID_FIELDS", `${where}${first.description}${more}`, { fields, cause });
+}
+
 /** An `already_exists` error REQUEST_ID_REUSED: a request id stands for one request, and this one was another. */
 export function requestIdReused(requestId: string): DomainError {
   const description = "was used before for a request with other content";

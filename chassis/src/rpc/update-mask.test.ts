@@ -4,7 +4,7 @@ import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { ProductSchema } from "@quartet/proto/shop/product/v1/product_pb";
 import { describe, it } from "mocha";
 import { DomainError } from "../domain-error.ts";
-import { updatedFields } from "./update-mask.ts";
+import { requireFilled, updatedFields } from "./update-mask.ts";
 
 const updatable = ["display_name", "description", "price"] as const;
 const product = create(ProductSchema, { displayName: "Cup", price: { currency: "EUR", minorUnits: 1n }, version: 3n });
@@ -14,7 +14,7 @@ const fields = (...paths: string[]) => [
 
 describe("updatedFields", () => {
   it("takes the fields that the mask names, also those that become empty", () => {
-    assert.deepEqual(fields("description", "display_name", "description"), ["description", "display_name"]);
+    assert.deepEqual(fields("description", "display_name", "description"), ["display_name", "description"]);
   });
 
   it("takes all that can be changed for *", () => {
@@ -27,16 +27,37 @@ describe("updatedFields", () => {
   });
 
   for (const path of ["version", "displayName", "price.currency", "nothing", ""]) {
-    it(`refuses "${path}" and names the mask`, () => {
+    it(`refuses "${path}" and names it and the mask`, () => {
       assert.throws(
         () => fields("display_name", path),
         (error) => {
           assert.ok(error instanceof DomainError);
-          assert.equal(error.reason, "INVALID_UPDATE_MASK");
-          assert.equal(error.fields[0]?.field, "update_mask");
+          assert.equal(error.reason, "INVALID_FIELDS");
+          assert.deepEqual(error.fields, [
+            { field: "update_mask", description: `must not name "${path}", only display_name, description, price, *` },
+          ]);
           return true;
         },
       );
     });
   }
+});
+
+describe("requireFilled", () => {
+  it("names every field that would become empty", () => {
+    requireFilled("product", []);
+    assert.throws(
+      () => requireFilled("product", ["display_name", "price"]),
+      (error) => {
+        assert.ok(error instanceof DomainError);
+        assert.equal(error.reason, "INVALID_FIELDS");
+        assert.equal(error.message, "product.display_name: must not be empty (and 1 more)");
+        assert.deepEqual(
+          error.fields.map(({ field }) => field),
+          ["product.display_name", "product.price"],
+        );
+        return true;
+      },
+    );
+  });
 });

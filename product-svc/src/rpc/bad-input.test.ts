@@ -192,8 +192,13 @@ describe("ProductService refuses", () => {
         refuses(update({ displayName: "Mug" }, "display_name", path), invalid("update_mask")));
     }
     for (const path of ["price.currency", "price.minor_units", "display_name.x"]) {
-      it(`a part of a field, ${path}`, () =>
-        refuses(update({ price: euros(1n) }, path), invalid("update_mask", "INVALID_UPDATE_MASK")));
+      it(`a part of a field, ${path}`, () => refuses(update({ price: euros(1n) }, path), invalid("update_mask")));
+    }
+    for (const path of ["colour", "price.currency"]) {
+      it(`the path ${path}, and names it`, () =>
+        assert.rejects(update({ displayName: "Mug" }, "display_name", path), {
+          rawMessage: `update_mask: must not name "${path}", only display_name, description, category, price, *`,
+        }));
     }
     for (const etag of ['"0"', '"2"', "1", "*", "stale", 'W/"2"', `"${"9".repeat(30)}"`]) {
       it(`what has another etag than ${etag}`, () => refuses(update({ displayName: "Mug", etag }), stale));

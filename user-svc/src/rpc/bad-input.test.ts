@@ -63,14 +63,11 @@ for (const name of ["", "sessions/", "sessions/a/b", "users/a", "sessions/%", `s
 }
 
 refuses(method.updateUser, invalid, ["user"], { nothing: () => ({}) });
-for (const [path, answer] of [
-  ...["name", "role", "etag", "create_time", "displayName", "user.email", ""].map((path) => [path, invalid] as const),
-  // The contract lets what is below a field pass; there is nothing below these.
-  ["display_name.x", "InvalidArgument INVALID_UPDATE_MASK"],
-  ["email.", "InvalidArgument INVALID_UPDATE_MASK"],
-] as const) {
+const unlisted = ["name", "role", "etag", "create_time", "displayName", "user.email", ""];
+// The rules of the contract let what is below a field pass; there is nothing below these.
+for (const path of [...unlisted, "display_name.x", "email."]) {
   for (const paths of [[path], ["display_name", path], [path, "*"]]) {
-    refuses(method.updateUser, answer, ["update_mask"], {
+    refuses(method.updateUser, invalid, ["update_mask"], {
       [`the mask "${paths}"`]: ({ user }) => ({ user: { name: user, displayName: "x" }, updateMask: { paths } }),
     });
   }

@@ -1,29 +1,24 @@
-import { DomainError } from "@quartet/chassis/domain-error";
-import { updatedFields } from "@quartet/chassis/rpc/update-mask";
+import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import { requireFilled, updatedFields } from "@quartet/chassis/rpc/update-mask";
 import { type User as UserMessage, UserSchema } from "@quartet/proto/shop/user/v1/user_pb";
-import type { UpdateUserRequest } from "@quartet/proto/shop/user/v1/user_service_pb";
 import type { UserChanges } from "../domain/change-user.ts";
 
 const updatable = ["display_name", "email"] as const;
 
 /**
- * What a request changes, by its mask; everything else that it carries is ignored. Throws `invalid` INVALID_UPDATE_MASK
- * for a mask that names what cannot be changed, and INVALID_FIELDS for a field that it would make empty.
+ * Returns what a request changes of a user: the fields that its mask names, whatever else the message holds. Throws
+ * `invalid` INVALID_FIELDS for a mask that names what cannot be changed, and for fields that are to become empty.
  */
-export function toUserChanges(user: UserMessage, mask: UpdateUserRequest["updateMask"]): UserChanges {
-  const named = updatedFields(UserSchema, user, mask, updatable);
-  const changes: UserChanges = {
-    ...(named.has("email") && { email: user.email }),
-    ...(named.has("display_name") && { displayName: user.displayName }),
+export function toUserChanges(message: UserMessage, mask: FieldMask | undefined): UserChanges {
+  const { displayName, email } = message;
+  const fields = updatedFields(UserSchema, message, mask, updatable);
+  const empty = { display_name: displayName === "", email: email === "" };
+  requireFilled(
+    "user",
+    updatable.filter((field) => fields.has(field) && empty[field]),
+  );
+  return {
+    ...(fields.has("display_name") && { displayName }),
+    ...(fields.has("email") && { email }),
   };
-  const fields = [
-    { field: "user.email", value: changes.email },
-    { field: "user.display_name", value: changes.displayName },
-  ]
-    .filter(({ value }) => value === "")
-    .map(({ field }) => ({ field, description: "must not be empty" }));
-  const [first] = fields;
-  if (first === undefined) return changes;
-  const message = fields.map(({ field, description }) => `${field}: ${description}`).join("; ");
-  throw new DomainError("invalid", "INVALID_FIELDS", message, { fields });
 }

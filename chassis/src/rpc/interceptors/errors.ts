@@ -1,8 +1,8 @@
-import { pathToString } from "@bufbuild/protobuf/reflect";
 import { ValidationError } from "@bufbuild/protovalidate";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { DomainError } from "../../domain-error.ts";
 import type { Logger } from "../../log.ts";
+import { brokenRules } from "../broken-rules.ts";
 import { errorInfoOf, newConnectError, toConnectError } from "../error-details.ts";
 import { methodPath } from "../policy.ts";
 import { wrapStream } from "./response-stream.ts";
@@ -17,6 +17,10 @@ export function createErrorInterceptor(options: { readonly log: Logger; readonly
   return (next) => async (request) => {
     const { signal } = request;
     const translate = (error: unknown): ConnectError => {
+      if (error instanceof ConnectError && error.cause instanceof ValidationError) {
+        const sent = request.stream ? undefined : request.message;
+        return toConnectError(brokenRules(error.cause, request.method.input, sent), options.domain);
+      }
       const known = translateKnown(error, signal, options.domain);
       if (known !== undefined) return known;
       options.log.error({ err: error, method: methodPath(request.method) }, "unexpected error");
@@ -50,7 +54,6 @@ function internalError(domain: string): ConnectError {
 function translateKnown(error: unknown, signal: AbortSignal, domain: string): ConnectError | undefined {
   if (error instanceof DomainError) return toConnectError(error, domain);
   if (error instanceof ConnectError) {
-    if (error.cause instanceof ValidationError) return toConnectError(invalidFields(error.cause), domain);
     if (error.code === Code.DeadlineExceeded) return deadlineExceeded(domain);
     if (error.code === Code.Canceled) return cancelled(domain);
     return translateProtocolError(error, domain);
@@ -79,18 +82,6 @@ function translateProtocolError(error: ConnectError, domain: string): ConnectErr
 function reasonOf(code: Code): string {
   if (code === Code.InvalidArgument) return "MALFORMED_REQUEST";
   return (Code[code] ?? "UNKNOWN").replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
-}
-
-function invalidFields(error: ValidationError): DomainError {
-  const fields = error.violations.map((violation) => ({
-    field: pathToString(violation.field),
-    description: violation.message,
-  }));
-  const first = fields[0];
-  const more = fields.length > 1 ? ` (and ${fields.length - 1} more)` : "";
-  const where = first === undefined || first.field === "" ? "" : `${first.field}: `;
-  const message = first === undefined ? "invalid request" : `${where}${first.description}${more}`;
-  return new DomainError("invalid", "INVALID_FIELDS", message, { fields, cause: error });
 }
 
 function deadlineExceeded(domain: string): ConnectError {

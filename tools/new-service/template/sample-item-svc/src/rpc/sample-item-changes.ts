@@ -1,6 +1,5 @@
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { invalidField } from "@quartet/chassis/domain-error";
-import { updatedFields } from "@quartet/chassis/rpc/update-mask";
+import { requireFilled, updatedFields } from "@quartet/chassis/rpc/update-mask";
 import {
   type SampleItem as SampleItemMessage,
   SampleItemSchema,
@@ -11,16 +10,16 @@ const updatable = ["display_name"] as const;
 
 /**
  * Returns what a request changes of a sample item: the fields that its mask names, whatever else the message holds.
- * Throws `invalid` INVALID_UPDATE_MASK, and INVALID_FIELDS for a field that is to become empty and must not.
+ * Throws `invalid` INVALID_FIELDS for a mask that names what cannot be changed, and for fields that are to become empty.
  */
 export function toSampleItemChanges(message: SampleItemMessage, mask: FieldMask | undefined): SampleItemChanges {
   const { displayName } = message;
   const fields = updatedFields(SampleItemSchema, message, mask, updatable);
   const empty = { display_name: displayName === "" };
-  for (const field of updatable) {
-    if (!fields.has(field) || !empty[field]) continue;
-    throw invalidField("INVALID_FIELDS", `sample_item.${field}`, "must not be empty");
-  }
+  requireFilled(
+    "sample_item",
+    updatable.filter((field) => fields.has(field) && empty[field]),
+  );
   return {
     ...(fields.has("display_name") && { displayName }),
   };
