@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { codeRules } from "./code-rules.ts";
+import { imageRules } from "./image-rules.ts";
 import { importsOf } from "./imports.ts";
 import { layerRules } from "./layer-rules.ts";
 import { packageRules } from "./package-rules.ts";
@@ -9,7 +10,12 @@ import { codeOnly, withoutComments } from "./source-tree.ts";
 const asTree = (files: Readonly<Record<string, string>>) => new Map(Object.entries(files));
 
 describe("each rule of the architecture", () => {
-  for (const { sentence, violations, refused, accepted } of [...layerRules, ...codeRules, ...packageRules]) {
+  for (const { sentence, violations, refused, accepted } of [
+    ...layerRules,
+    ...codeRules,
+    ...packageRules,
+    ...imageRules,
+  ]) {
     it(`can fail: ${sentence}`, () => {
       assert.ok(refused.length > 0);
       for (const files of refused) {
