@@ -53,6 +53,18 @@ debug: ## Run one service of the stack under Node's inspector: SVC= DEBUG_PORT=9
 generate: ## Generate code from proto/ (in the image build where there is only Docker)
 	@$(STACK) generate
 
+format: .build/installed ## Format the code and apply safe fixes
+	@$(SETUP) biome check --write .
+
+new-service: .build/generated ## Make a service of the common shape: NAME=review
+	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
+
+split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
+	@$(SETUP) node tools/split.ts $(SERVICE)
+
+clean: ## Delete generated code, builds and fetched tools; data stays
+	rm -rf .build .tools proto/gen examples/go-client/gen node_modules
+
 ##@ Prove it
 check: .build/generated ## Check format, lint, types, contract and drift
 	@$(SETUP) sh tools/check.sh
@@ -60,18 +72,6 @@ check: .build/generated ## Check format, lint, types, contract and drift
 test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TESTS='order-svc/src/**/*.test.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@set -f; $(SETUP) node tools/test.ts $(TESTS)
-
-new-service: .build/generated ## Make a service of the common shape: NAME=review
-	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
-
-format: .build/installed ## Format the code and apply safe fixes
-	@$(SETUP) biome check --write .
-
-split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
-	@$(SETUP) node tools/split.ts $(SERVICE)
-
-clean: ## Delete generated code, builds and fetched tools; data stays
-	rm -rf .build .tools proto/gen examples/go-client/gen node_modules
 
 .build/installed: package-lock.json package.json
 	@$(SETUP) --install

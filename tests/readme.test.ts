@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { findGrpcurl } from "../tools/stack/grpcurl.ts";
 import { freePorts } from "../tools/stack/ports.ts";
-import { namedPorts, readStackConfig } from "../tools/stack/stack-config.ts";
+import { namedPorts, readStackConfig, serviceNames } from "../tools/stack/stack-config.ts";
 import { examplesIn, normalized, openShell, runExample, type Shell } from "./console-examples.ts";
 
 const rootDir = join(import.meta.dirname, "..");
@@ -54,6 +54,30 @@ describe("README.md", function () {
       links.filter((link) => !isThere(link)),
       [],
     );
+  });
+
+  it("tells of every method and event of the contract, at its service", () => {
+    const rows = new Map(
+      [...readme.matchAll(/^\| \[([a-z-]+)\]\(\1\/\) \|(.*)$/gm)].map(([, service = "", rest = ""]) => [
+        service,
+        rest.split("|").map((cell) =>
+          cell
+            .trim()
+            .split(", ")
+            .filter((name) => name !== "–")
+            .sort(),
+        ),
+      ]),
+    );
+    for (const service of serviceNames) {
+      const noun = service.replace(/-svc$/, "").replaceAll("-", "_");
+      const read = (file: string) =>
+        readFileSync(join(rootDir, "proto/shop", noun, "v1", `${noun}_${file}.proto`), "utf8");
+      const names = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name).sort();
+      const [, methods, published] = rows.get(service) ?? assert.fail(service);
+      assert.deepEqual(methods, names(read("service"), /^ {2}rpc (\w+)\(/gm));
+      assert.deepEqual(published, names(read("events"), /^message (\w+) \{/gm));
+    }
   });
 
   it("names targets that the Makefile has", () => {
