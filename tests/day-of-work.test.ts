@@ -40,7 +40,7 @@ describe("a day of work", function () {
   const path = (file: string) => join(checkout, file);
 
   before(async () => {
-    checkout = copyCheckout(rootDir);
+    checkout = copyCheckout().root;
     dataDir = join(checkout, ".data");
     const variables = namedPorts(readStackConfig({}, checkout)).map(({ variable }) => variable);
     const free = await freePorts(variables.length);

@@ -10,8 +10,8 @@ import { eventually } from "@quartet/chassis/testing/eventually";
 import { testRabbitMqUrl } from "@quartet/chassis/testing/rabbitmq";
 import { after, before, describe, it } from "mocha";
 import type { Stack } from "../tools/stack/stack.ts";
+import { type CheckoutCopy, copyCheckout } from "./checkout-copy.ts";
 import { newCustomer, type ShopClient, shopClient } from "./e2e/shop-client.ts";
-import { type CheckoutCopy, copyCheckout } from "./new-service/checkout-copy.ts";
 
 describe("make new-service", function () {
   this.timeout(180_000);
