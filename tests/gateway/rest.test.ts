@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { Metadata } from "@grpc/grpc-js";
 import { after, afterEach, before, describe, it } from "mocha";
-import { assertRestError } from "./expected-error.ts";
+import { assertConnectError, assertRestError } from "./expected-error.ts";
 import { type GatewayFixture, startFixture } from "./gateway-fixture.ts";
 
 describe("REST through the gateway", () => {
@@ -54,6 +54,22 @@ describe("REST through the gateway", () => {
     assert.equal(received.traceparent, traceparent);
     assert.equal(received["idempotency-key"], "key-1");
     assert.equal(received.authorization, authorization);
+  });
+
+  it("refuses an idempotency key that gRPC cannot carry, which the service would never see", async () => {
+    for (const key of ["cl\u00e9", "a\tb", "\u0080", "\u00ff".repeat(3)]) {
+      const headers = { ...(await fixture.bearer()), "idempotency-key": key };
+      const refused = await fixture.http("POST", "/v1/orders", { headers, body: {} });
+      assert.match(assertRestError(refused, 400, 3, "INVALID_REQUEST_ID"), /^idempotency-key: /);
+      const connect = await fixture.http("POST", "/shop.order.v1.OrderService/CreateOrder", { headers, body: {} });
+      assertConnectError(connect, 400, "invalid_argument", "INVALID_REQUEST_ID");
+      const grpcWeb = await fixture.http("POST", "/shop.order.v1.OrderService/CreateOrder", {
+        headers: { ...headers, "content-type": "application/grpc-web+proto" },
+        body: "\0\0\0\0\0",
+      });
+      assert.match(decodeURIComponent(grpcWeb.headers.get("grpc-message") ?? ""), /^idempotency-key: /);
+    }
+    assert.equal(fixture.services.calls.length, 0);
   });
 
   it("passes on a service's error with its details", async () => {

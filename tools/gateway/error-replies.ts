@@ -110,6 +110,14 @@ export const errorReplies: readonly ErrorReply[] = [
     message: "the query says again what path or body say, or the name of a parameter is escaped",
   },
   {
+    reason: "INVALID_REQUEST_ID",
+    when: { route: "idempotency-key" },
+    code: 3,
+    grpcCode: 13,
+    connectCode: "invalid_argument",
+    message: "idempotency-key: must be printable ASCII",
+  },
+  {
     reason: "MALFORMED_REQUEST",
     when: { status: 400 },
     code: 3,

@@ -54,6 +54,9 @@ describe("requestClaim", () => {
       error instanceof DomainError && error.kind === "invalid" && error.reason === "INVALID_REQUEST_ID";
     assert.throws(() => claim({ requestId: "nonsense" }), isInvalid);
     assert.throws(() => claim({}, { "idempotency-key": "x".repeat(256) }), isInvalid);
+    for (const key of ["cl\u00e9", "a\tb", "\u00ff"]) {
+      assert.throws(() => claim({}, { "idempotency-key": key }), isInvalid, JSON.stringify(key));
+    }
   });
 
   it("names the caller and the method", () => {

@@ -11,6 +11,8 @@ import { methodPath } from "./policy.ts";
 const requestIdField = "request_id";
 const idempotencyKeyHeader = "idempotency-key";
 const idempotencyKeyLengthMax = 255;
+// All that gRPC can carry. Of another key, its callers' repetitions would go unnoticed.
+const idempotencyKeyForm = /^[ -~]*$/;
 const idempotencyKeyNamespace = "6f0b8a52-3f0e-5c8e-9d1c-2a7f5b1f4f7e";
 
 /**
@@ -51,6 +53,9 @@ function requestIdOf<D extends DescMessage>(
   if (key.length > idempotencyKeyLengthMax) {
     const limit = `must be at most ${idempotencyKeyLengthMax} characters long`;
     throw invalidField("INVALID_REQUEST_ID", idempotencyKeyHeader, limit);
+  }
+  if (!idempotencyKeyForm.test(key)) {
+    throw invalidField("INVALID_REQUEST_ID", idempotencyKeyHeader, "must be printable ASCII");
   }
   return isUuid(key) ? key.toLowerCase() : uuidV5(key, idempotencyKeyNamespace);
 }
