@@ -9,8 +9,13 @@ describe("an HTTP server", () => {
   let server: TestServer;
   let baseUrl: string;
   const method = (name: string): string => `${baseUrl}/${thingService.typeName}/${name}`;
-  const postJson = (name: string, body: string): Promise<Response> =>
+  const postJson = (name: string, body: string | Uint8Array<ArrayBuffer>): Promise<Response> =>
     fetch(method(name), { method: "POST", headers: { "content-type": "application/json" }, body });
+
+  const reasonOf = async (response: Response): Promise<string | undefined> => {
+    const { details } = (await response.json()) as { details: { debug?: { reason: string } }[] };
+    return details[0]?.debug?.reason;
+  };
 
   before(async () => {
     server = await startTestServer({
@@ -95,6 +100,20 @@ describe("an HTTP server", () => {
         error.details.map(({ type }) => type),
         ["google.rpc.ErrorInfo"],
       );
+    }
+  });
+
+  it("takes text that is no UTF-8 for a fault of the caller, and does not mend it", async () => {
+    const response = await postJson("Read", Buffer.from('{"name":"a\xff"}', "latin1"));
+    assert.equal(response.status, 400);
+    assert.equal(await reasonOf(response), "MALFORMED_REQUEST");
+  });
+
+  it("takes a query whose message is no base64 for a fault of the caller", async () => {
+    for (const message of ["%25", "a", "%FF"]) {
+      const response = await fetch(`${method("Read")}?connect=v1&encoding=proto&base64=1&message=${message}`);
+      assert.equal(response.status, 400);
+      assert.equal(await reasonOf(response), "MALFORMED_REQUEST");
     }
   });
 

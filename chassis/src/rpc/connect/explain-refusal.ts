@@ -27,7 +27,7 @@ export async function explainRefusal(
   const explain = (failure: ConnectError): Promise<ConnectError> => {
     const { method: requestMethod, url, header, signal } = request;
     return refuseCall(
-      { method: handler.method, requestMethod, url, header, signal, failure: blameRequest(failure, handler) },
+      { method: handler.method, requestMethod, url, header, signal, failure: blameRequest(failure, request, handler) },
       interceptors,
     );
   };
@@ -57,11 +57,13 @@ async function* explainTrailer(
   if (error !== undefined) setTrailerStatus(trailer, await explain(new ConnectError(error.rawMessage, error.code)));
 }
 
-// Connect takes bytes that are no such message for a defect of its own, and repeats the JSON that it cannot read, which may
-// be a secret: what was expected, and where, is enough.
-function blameRequest(failure: ConnectError, { method }: UniversalHandler): Error {
+// Connect takes bytes that are no such message for a defect of its own, and a query that is no base64. It repeats the JSON
+// that it cannot read, which may be a secret: what was expected, and where, is enough.
+function blameRequest(failure: ConnectError, request: UniversalServerRequest, { method }: UniversalHandler): Error {
   const { code, rawMessage } = failure;
-  if (code === Code.Internal && rawMessage.startsWith("parse binary")) return malformedRequest(method.input, failure);
+  const isNoBase64 = request.method === "GET" && rawMessage === "internal error";
+  const isUnread = rawMessage.startsWith("parse binary") || isNoBase64;
+  if (code === Code.Internal && isUnread) return malformedRequest(method.input, failure);
   const [, where, expected] = unreadableJson.exec(rawMessage) ?? [];
   if (where === undefined) return failure;
   return new ConnectError(`${where} from JSON${expected === undefined ? "" : `: ${expected}`}`, code);

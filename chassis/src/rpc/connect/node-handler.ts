@@ -25,6 +25,11 @@ const timerMaxMs = 2 ** 31 - 1;
 // Smaller responses are not worth the time that compressing them takes.
 const compressBytesMin = 16 * 1024;
 const discardBytesMax = 16 * 1024 * 1024;
+// As strict as protobuf and the gateway: text that is no UTF-8 would otherwise be stored as something else. Connect hands
+// these options to its serialization, whose decoder its types leave out.
+const jsonOptions: NonNullable<ConnectRouterOptions["jsonOptions"]> & { readonly textDecoder: object } = {
+  textDecoder: new TextDecoder("utf-8", { fatal: true }),
+};
 
 /**
  * Serves Connect routes on Node's http or http2 server. Like connectNodeAdapter, but a request with a broken Host header
@@ -45,6 +50,7 @@ export function createNodeHandler(options: {
     compressMinBytes: compressBytesMin,
     readMaxBytes: limits.receiveBytesMax,
     writeMaxBytes: limits.sendBytesMax,
+    jsonOptions,
     ...options.router,
   });
   options.routes(router);
