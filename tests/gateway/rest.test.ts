@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { Metadata } from "@grpc/grpc-js";
 import { after, afterEach, before, describe, it } from "mocha";
 import { assertConnectError, assertRestError } from "./expected-error.ts";
@@ -61,8 +62,8 @@ describe("REST through the gateway", () => {
       const headers = { ...(await fixture.bearer()), "idempotency-key": key };
       const refused = await fixture.http("POST", "/v1/orders", { headers, body: {} });
       assert.match(assertRestError(refused, 400, 3, "INVALID_REQUEST_ID"), /^idempotency-key: /);
-      const connect = await fixture.http("POST", "/shop.order.v1.OrderService/CreateOrder", { headers, body: {} });
-      assertConnectError(connect, 400, "invalid_argument", "INVALID_REQUEST_ID");
+      const byConnect = await fixture.http("POST", "/shop.order.v1.OrderService/CreateOrder", { headers, body: {} });
+      assertConnectError(byConnect, 400, "invalid_argument", "INVALID_REQUEST_ID");
       const grpcWeb = await fixture.http("POST", "/shop.order.v1.OrderService/CreateOrder", {
         headers: { ...headers, "content-type": "application/grpc-web+proto" },
         body: "\0\0\0\0\0",
@@ -133,6 +134,21 @@ describe("REST through the gateway", () => {
     assert.equal(fixture.services.calls.length, 0);
   });
 
+  it("refuses what is no request for a resource, whoever asks", async () => {
+    const { authorization = "" } = await fixture.bearer("admin");
+    const refused: [string, number, string][] = [
+      ["GET /v1/products HTTP/1.0\r\n", 400, "BAD_REQUEST"],
+      ["GET /v1/orders HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n", 400, "BAD_REQUEST"],
+      ["CONNECT shop.example:80 HTTP/1.1\r\n", 400, "BAD_REQUEST"],
+      ["OPTIONS * HTTP/1.1\r\n", 404, "ROUTE_NOT_FOUND"],
+    ];
+    for (const [head, status, reason] of refused) {
+      const answer = await sendHead(fixture.gateway.port, `${head}host: x\r\nauthorization: ${authorization}\r\n\r\n`);
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} [^]*"reason":"${reason}"`), `${head}${answer}`);
+    }
+    assert.equal(fixture.services.calls.length, 0);
+  });
+
   it("refuses an escaped slash in a path and an underscore in a header's name", async () => {
     assertRestError(await fixture.http("GET", "/v1/orders%2F1"), 400, 3, "MALFORMED_REQUEST");
     const headers = { x_odd: "1" };
@@ -193,6 +209,18 @@ describe("REST through the gateway", () => {
     assert.equal(answer.headers.get("cache-control"), "no-store");
   });
 });
+
+/** The answer to a request of only a head, as it came. */
+async function sendHead(port: number, head: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(head);
+  let answer = "";
+  for await (const chunk of socket) {
+    answer += String(chunk);
+    if (answer.includes("}]}")) break;
+  }
+  return answer;
+}
 
 function sendChunks(port: number, path: string, bytes: number): Promise<number | undefined> {
   const headers = { "content-type": "application/json", "transfer-encoding": "chunked" };

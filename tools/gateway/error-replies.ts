@@ -198,8 +198,10 @@ export const errorReplies: readonly ErrorReply[] = [
   {
     reason: "BAD_REQUEST",
     when: { statusFrom: 400 },
+    // Envoy says 403 for an upgrade and 426 for HTTP/1.0.
+    status: 400,
     code: 3,
-    grpcCode: 2,
+    grpcCode: 13,
     connectCode: "invalid_argument",
     message: "the request is not valid",
   },
