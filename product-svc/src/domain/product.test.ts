@@ -41,6 +41,11 @@ describe("adjustStock", () => {
     );
   });
 
+  it("takes away also while there is more than a stock can hold, as after cancelled orders", () => {
+    const overfull = aProduct({ available: availableMax + 1_000 });
+    assert.equal(adjustStock(overfull, -1, 5).next.available, availableMax + 999);
+  });
+
   it("takes away what an archived product has left, and adds nothing to it", () => {
     const archived = aProduct({ state: "ARCHIVED", available: 3 });
     const { next, events } = adjustStock(archived, -3, 5);

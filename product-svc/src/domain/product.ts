@@ -41,7 +41,7 @@ export interface ProductDecision {
   readonly events: readonly ProductEvent[];
 }
 
-/** Most pieces of one product that can be available. */
+/** Most pieces of one product that can be made available. Those that cancelled orders give back come on top. */
 export const availableMax = 1_000_000_000;
 
 /** What an administrator says about a new product. */
@@ -82,7 +82,7 @@ export function adjustStock(product: Product, quantityDelta: number, now: number
       { metadata: { product: `products/${product.id}`, available: String(product.available) } },
     );
   }
-  if (available > availableMax) {
+  if (quantityDelta > 0 && available > availableMax) {
     throw new DomainError(
       "failed_precondition",
       "STOCK_LIMIT_EXCEEDED",

@@ -7,6 +7,7 @@ import { outbox } from "@quartet/chassis/storage/schema";
 import { type Product, Product_State, type ProductSchema } from "@quartet/proto/shop/product/v1/product_pb";
 import type { ListProductsRequestSchema, ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { availableMax } from "../domain/product.ts";
 import { type CallOptions, type ServedProducts, serveProducts } from "../testing/serve-products.ts";
 
 describe("ProductService", () => {
@@ -131,6 +132,15 @@ describe("ProductService", () => {
         assert.deepEqual([updated.displayName, updated.availableQuantity], ["Mug", 7]);
         assert.deepEqual([updated.state, updated.version], [Product_State.ACTIVE, 3n]);
       }
+    });
+
+    it("what was read also while cancelled orders have filled the stock beyond what can be added", async () => {
+      served.database.sqlite.exec(`UPDATE products SET available = ${availableMax + 1_000}`);
+      const { $typeName: _, ...read } = await client.getProduct({ name: cup.name });
+      assert.equal(
+        (await update({ ...read, displayName: "Mug" }, "display_name")).availableQuantity,
+        availableMax + 1_000,
+      );
     });
 
     it("nothing, when everything is as it was, and tells nobody", async () => {
