@@ -96,7 +96,7 @@ function answerOfGateway(reply: ErrorReply): Answer {
 
 function statusOfReply({ status, when, code }: ErrorReply): number {
   if (status !== undefined) return status;
-  if ("status" in when) return when.status;
+  if ("status" in when && when.status !== undefined) return when.status;
   return "statusFrom" in when ? when.statusFrom : (statuses[code] ?? 0);
 }
 

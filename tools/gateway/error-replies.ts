@@ -25,7 +25,7 @@ export type Condition =
   | { readonly statusFrom: number }
   | { readonly details: string }
   | { readonly detailsPrefix: string }
-  | { readonly route: string };
+  | { readonly route: string; readonly status?: number };
 
 const again = { retryDelaySeconds: 1 };
 
@@ -108,6 +108,15 @@ export const errorReplies: readonly ErrorReply[] = [
     code: 3,
     connectCode: "invalid_argument",
     message: "the query says again what path or body say, or the name of a parameter is escaped",
+  },
+  {
+    reason: "MALFORMED_REQUEST",
+    when: { route: "rest-bodiless", status: 413 },
+    status: 400,
+    isOfRest: true,
+    code: 3,
+    connectCode: "invalid_argument",
+    message: "a GET or DELETE has no body: path and query say all",
   },
   {
     reason: "INVALID_REQUEST_ID",

@@ -88,9 +88,12 @@ function envoyFilter(when: Condition): string {
     `status_code_filter: { comparison: { op: ${op}, value: { default_value: ${value}, runtime_key: gateway.error } } }`;
   const detailed = (expression: string) =>
     `extension_filter: { name: cel, typed_config: { "@type": ${typePrefix}envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter, expression: "${expression}" } }`;
+  if ("route" in when) {
+    const status = when.status === undefined ? "" : ` && response.code == ${when.status}`;
+    return detailed(`xds.route_name == '${when.route}'${status}`);
+  }
   if ("status" in when) return compare("EQ", when.status);
   if ("statusFrom" in when) return compare("GE", when.statusFrom);
-  if ("route" in when) return detailed(`xds.route_name == '${when.route}'`);
   if ("details" in when) return detailed(`response.code_details == '${when.details}'`);
   return detailed(`response.code_details.startsWith('${when.detailsPrefix}')`);
 }
