@@ -34,7 +34,8 @@ export interface HttpServerOptions {
   readonly limits?: Partial<RpcLimits>;
 }
 
-const headerBytesMax = 16 * 1024;
+// The gateway takes 32 KiB and adds some of its own. What it let through is not for a service to refuse.
+const headerBytesMax = 64 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
