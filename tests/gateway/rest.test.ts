@@ -189,14 +189,19 @@ describe("REST through the gateway", () => {
     const refused: Record<string, string>[] = [
       { "content-type": "application/x-www-form-urlencoded" },
       { "content-type": "text/plain" },
+      { "content-type": "application/json-patch+json" },
+      { "content-type": "application/jsonl" },
+      { "content-type": "application/json, text/plain" },
       { "content-type": "application/json", "content-encoding": "gzip" },
     ];
     for (const headers of refused) {
       const answer = await fixture.http("POST", "/v1/sessions", { headers, body: "{}" });
       assertRestError(answer, 415, 3, "UNSUPPORTED_MEDIA_TYPE");
     }
-    const headers = { "content-type": "Application/JSON; charset=utf-8" };
-    assert.equal((await fixture.http("POST", "/v1/sessions", { headers, body: "{}" })).status, 200);
+    for (const type of ["Application/JSON; charset=utf-8", "application/json ;charset=utf-8", "application/json"]) {
+      const headers = { "content-type": type };
+      assert.equal((await fixture.http("POST", "/v1/sessions", { headers, body: "{}" })).status, 200);
+    }
   });
 
   it("refuses a body that is too large, also one of unknown length", async () => {
