@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { renderGateway, type Upstream } from "../gateway/render.ts";
 import { type StackPorts, serviceNames } from "./stack-config.ts";
@@ -10,6 +11,11 @@ import type { ProcessSpec } from "./supervised-process.ts";
 const stopTimeoutMs = 10_000;
 const validateTimeoutMs = 20_000;
 const workerThreads = 2;
+/** For so long every answer asks its caller for another connection, while new ones are still taken. */
+const drainTimeS = 1;
+/** What is under way then may go on for this long. */
+const lastAnswersMaxMs = 5_000;
+const drainLookIntervalMs = 50;
 const logFlushIntervalMs = 250;
 
 interface GatewaySetup {
@@ -74,12 +80,31 @@ export function prepareGateway(setup: GatewaySetup): ProcessSpec {
     command: binary,
     args: [
       ...["-c", configFile, "--use-dynamic-base-id", "--concurrency", String(workerThreads), "--log-level", "warning"],
+      // Else all connections would be asked at a random moment of the time.
+      ...["--drain-strategy", "immediate", "--drain-time-s", String(drainTimeS)],
       // Else the access log is ten seconds behind.
       ...["--file-flush-interval-msec", String(logFlushIntervalMs)],
     ],
     cwd: dirname(configFile),
     logFile: join(logsDir, "envoy.log"),
     stopTimeoutMs,
+    drain: () => drainGateway(`http://127.0.0.1:${setup.ports.gatewayAdmin}`),
     env: { PATH: process.env.PATH },
   };
+}
+
+/**
+ * Envoy ends at once when it is told to, with all that is under way. So before that it is asked to take no new connections,
+ * and given time until the last one of its callers is closed.
+ */
+async function drainGateway(admin: string): Promise<void> {
+  const asked = await fetch(`${admin}/drain_listeners?graceful`, { method: "POST" });
+  if (!asked.ok) return;
+  await delay(drainTimeS * 1000);
+  const open = async () => {
+    const stats = await fetch(`${admin}/stats?filter=^http\\.gateway\\.downstream_cx_active$`);
+    return !(await stats.text()).includes("downstream_cx_active: 0\n");
+  };
+  const endTime = Date.now() + lastAnswersMaxMs;
+  while (Date.now() < endTime && (await open())) await delay(drainLookIntervalMs);
 }

@@ -15,6 +15,8 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** How long the process may take to end after SIGTERM before it is killed. */
   readonly stopTimeoutMs: number;
+  /** Lets it finish what is under way before it is told to end, in a bounded time; what it throws changes nothing. */
+  readonly drain?: () => Promise<void>;
   /** For a Node program of which a second process may run at the same time: on how many ports it listens. */
   readonly sharedPorts?: number;
 }
@@ -121,6 +123,7 @@ export function superviseProcess(options: {
     candidate?.kill("SIGKILL");
     const running = child;
     if (running === undefined) return onChange();
+    if (signal === "SIGTERM") await spec.drain?.().catch(() => {});
     await end(running, signal, spec.stopTimeoutMs);
   }
 
