@@ -1,4 +1,5 @@
-import { integer, oneOf, port, text, url, type Values } from "./config.ts";
+import { integer, oneOf, port, type Setting, text, url, type Values } from "./config.ts";
+import { type FailPoint, readFailPoint } from "./fail-point.ts";
 import { logLevels } from "./log.ts";
 
 /** Settings that every service has. A service spreads them into its own. */
@@ -46,6 +47,14 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
       max: 60_000,
       fallback: "5000",
     }),
+    failPoint: {
+      variable: "FAIL_POINT",
+      description:
+        "For tests: where the process dies by SIGKILL, as name[:what][#passage]; see chassis/src/fail-point.ts",
+      fallback: "",
+      secret: false,
+      read: readFailPoint,
+    } satisfies Setting<FailPoint | undefined>,
   };
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonConfig } from "./common-config.ts";
+import { armFailPoint, failPoint } from "./fail-point.ts";
 import { newId as newUuid } from "./ids.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -37,11 +38,13 @@ export async function openServiceCore(
 ): Promise<ServiceCore> {
   const { name, config, now = Date.now, newId = newUuid } = options;
   const log = options.log ?? createLogger({ service: name, level: config.logLevel });
+  armFailPoint(config.failPoint);
   // Password hashes and signing keys are in there.
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const database = openDatabase({ file: join(config.dataDir, `${name}.sqlite`) });
   try {
     await migrate(database, [chassisMigrations, options.migrations]);
+    failPoint("start.after-migration");
     return {
       name,
       config,

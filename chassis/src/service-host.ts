@@ -10,6 +10,7 @@ import { createRelay } from "./broker/relay.ts";
 import { loadContract } from "./contract.ts";
 import { eventCatalog } from "./events/catalog.ts";
 import { topologyOf } from "./events/topology.ts";
+import { failPoint } from "./fail-point.ts";
 import type { Logger } from "./log.ts";
 import { createGrpcServer } from "./rpc/grpc-server.ts";
 import { createHttpServer } from "./rpc/http-server.ts";
@@ -124,12 +125,15 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
       keySet.start();
       broker.start();
       leader.start();
+      failPoint("start.before-listen");
       const [{ port: rpcPort }, { port: httpPort }] = await Promise.all([grpcServer.start(), httpServer.start()]);
+      failPoint("start.after-listen");
       consumer.start();
       relay.start();
       leading.start();
       isServing = true;
       grpcServer.setServing(true);
+      failPoint("start.after-serving");
       return { rpcPort, httpPort };
     },
 
@@ -137,17 +141,25 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
       const wasServing = isServing;
       isServing = false;
       grpcServer.setServing(false);
+      failPoint("stop.before-drain");
       // Whoever balances over several instances learns it from health checks, and until then goes on calling.
       if (wasServing) await delay(config.drainDelayMs);
       await Promise.all([grpcServer.stop(config.shutdownGraceMs), httpServer.stop(config.shutdownGraceMs)]);
+      failPoint("stop.after-calls");
       await consumer.stop();
+      failPoint("stop.after-consumer");
       await leading.stop();
+      failPoint("stop.after-workers");
       await relay.stop();
+      failPoint("stop.after-relay");
       await broker.stop();
+      failPoint("stop.after-broker");
       keySet.stop();
       await leader.stop();
+      failPoint("stop.after-leader");
       await parts.close?.();
       await database.close();
+      failPoint("stop.after-database");
       await tracing?.stop();
     },
   };

@@ -5,6 +5,8 @@ import type { TraceContext } from "./trace.ts";
 export interface WorkContext {
   /** Where the work stands in its trace. Log lines, outgoing calls and outbox rows take it from here. */
   readonly trace: TraceContext;
+  /** What is being done: the full name of a method, the type of a message, or what a worker says of itself. */
+  readonly work?: string;
   /** When the caller stops waiting, ms since epoch. Outgoing calls never get more time than is left. */
   readonly deadlineTime?: number;
   /** Aborted when the caller has gone. Outgoing calls are cancelled with it. */

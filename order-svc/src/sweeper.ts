@@ -1,3 +1,4 @@
+import { failPoint } from "@quartet/chassis/fail-point";
 import type { Logger } from "@quartet/chassis/log";
 import { newTrace } from "@quartet/chassis/trace";
 import { runInContext } from "@quartet/chassis/work-context";
@@ -34,7 +35,8 @@ export function createSweeper(deps: {
   async function sweep(): Promise<void> {
     try {
       for (let batches = 0; running && batches < sweepBatchesMax; batches++) {
-        const count = await runInContext({ trace: newTrace() }, batch);
+        const count = await runInContext({ trace: newTrace(), work: what }, batch);
+        failPoint("sweep.after-batch", what);
         if (count === 0) break;
         log.info({ what, count }, "swept");
       }

@@ -6,6 +6,7 @@ import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_p
 import { createDrivePayment } from "./app/drive-payment.ts";
 import { createRefundPayment } from "./app/refund-payment.ts";
 import { createSettlePayments } from "./app/settle-payments.ts";
+import { withFailPoints } from "./clients/fail-points.ts";
 import { openTestProvider } from "./clients/test-provider.ts";
 import type { PaymentConfig } from "./config.ts";
 import { createHandlers } from "./events/consume.ts";
@@ -22,7 +23,7 @@ export async function createService(config: PaymentConfig, overrides: ServiceOve
   const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
   const { database, unitOfWork, pageTokens, now, newId, log } = core;
 
-  const provider = openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now });
+  const provider = withFailPoints(openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now }));
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
   const drive = createDrivePayment({ payments, provider, now });
   const driver = createPaymentDriver({ payments, drive, now, log });

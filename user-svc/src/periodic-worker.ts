@@ -1,3 +1,4 @@
+import { failPoint } from "@quartet/chassis/fail-point";
 import type { Logger } from "@quartet/chassis/log";
 import { newTrace } from "@quartet/chassis/trace";
 import { runInContext } from "@quartet/chassis/work-context";
@@ -25,7 +26,8 @@ export function createPeriodicWorker(options: {
   async function run(): Promise<void> {
     try {
       for (let count = 0; isRunning && count < roundsMax; count++) {
-        const hasMore = await runInContext({ trace: newTrace() }, async () => round());
+        const hasMore = await runInContext({ trace: newTrace(), work: what }, async () => round());
+        failPoint("sweep.after-batch", what);
         if (!hasMore) break;
       }
     } catch (error) {

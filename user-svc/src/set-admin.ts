@@ -3,6 +3,7 @@
 // service: a second process on the same database.
 import { randomBytes } from "node:crypto";
 import { text } from "node:stream/consumers";
+import { failPoint } from "@quartet/chassis/fail-point";
 import { openServiceCore } from "@quartet/chassis/service-core";
 import { createSetAdministrator } from "./app/set-administrator.ts";
 import { readUserConfig } from "./config.ts";
@@ -37,6 +38,7 @@ overwriteDeleted(database);
 const users = createUserStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }) });
 const passwords = await createPasswordHasher({ concurrentMax: 1, waitingMax: 0 });
 const user = await createSetAdministrator({ users, passwords, now, newId })({ email, password });
+failPoint("set-admin.after-save");
 await database.close();
 console.log(`users/${user.id} ${user.email} is an administrator`);
 if (given === "") console.log(password);

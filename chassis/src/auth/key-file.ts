@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { JSONWebKeySet } from "jose";
+import { failPoint } from "../fail-point.ts";
 import type { Logger } from "../log.ts";
 import { acceptedKeys } from "./accepted-keys.ts";
 
@@ -32,7 +33,9 @@ export async function writeKeyFile(file: string, keys: JSONWebKeySet): Promise<v
   const draft = `${file}.${process.pid}.new`;
   try {
     await writeThrough(draft, JSON.stringify(keys));
+    failPoint("key-file.before-rename");
     await rename(draft, file);
+    failPoint("key-file.after-rename");
   } catch (error) {
     await rm(draft, { force: true });
     throw error;

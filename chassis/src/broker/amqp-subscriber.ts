@@ -1,5 +1,6 @@
 import type { Channel, ConsumeMessage } from "amqplib/callback_api";
 import type { Topology } from "../events/topology.ts";
+import { failPoint, failPointAfterWrites } from "../fail-point.ts";
 import type { Logger } from "../log.ts";
 import { pause } from "./amqp-link.ts";
 import { fromAmqp } from "./amqp-message.ts";
@@ -45,7 +46,9 @@ export function createAmqpSubscriber(options: SubscribeOptions & { topology: Top
   function take(session: AmqpSession, channel: Channel, raw: ConsumeMessage): void {
     const work = deliver(session, raw).then((done) => {
       // An acknowledgement that comes after its session would acknowledge another message of the next.
+      failPoint("consumer.before-ack", raw.properties.type);
       if (done && session.alive) channel.ack(raw);
+      failPointAfterWrites("consumer.after-ack", raw.properties.type);
     });
     const tracked = work
       .catch((error: unknown) => session.fail(error instanceof Error ? error : new Error(String(error))))

@@ -3,6 +3,7 @@ import prom from "prom-client";
 import { DomainError } from "../domain-error.ts";
 import { consumedTypes, type EventCatalog, queueOf } from "../events/catalog.ts";
 import { deadQueueOf } from "../events/topology.ts";
+import { failPoint } from "../fail-point.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Inbox, ParkedMessage } from "../storage/inbox.ts";
@@ -82,6 +83,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let stopping = false;
 
   async function deliver(message: IncomingMessage): Promise<void> {
+    failPoint("consumer.before-claim", message.type);
     if (!handlers.has(message.type)) {
       await park(message, `no handler for ${message.type}`);
       return;
@@ -91,7 +93,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return;
     }
     await turnstile.alone(async () => {
+      failPoint("consumer.before-begin", message.type);
       const { state, starts } = await inbox.begin(message);
+      failPoint("consumer.after-begin", message.type);
       if (state === "started") await attemptStarted(message, starts);
       else results.inc({ type: message.type, result: "duplicate" });
     });
@@ -104,7 +108,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function attempt(message: IncomingMessage): Promise<void> {
     const trace = parseTraceparent(message.traceparent, message.tracestate) ?? newTrace();
-    return runInContext({ trace }, async () => {
+    return runInContext({ trace, work: message.type }, async () => {
       try {
         const result = await run(message, trace);
         results.inc({ type: message.type, result: result === "duplicate" ? "duplicate" : "done" });
@@ -124,7 +128,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       abort.abort();
       timeout.reject(new Error(`handler took over ${handlerTimeoutMs} ms`));
     }, handlerTimeoutMs);
-    const context = { trace, deadlineTime: now() + handlerTimeoutMs, signal: abort.signal };
+    const context = { trace, work: message.type, deadlineTime: now() + handlerTimeoutMs, signal: abort.signal };
     const span = { name: `process ${message.type}`, kind: "consumer", parent: trace } as const;
     const work = async () => {
       const result = await handler(message);
@@ -157,13 +161,17 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return;
     }
     const delayMs = retryDelaysMs[Math.min(attempts, retryDelaysMs.length) - 1] ?? 0;
+    failPoint("consumer.before-postpone", message.type);
     await inbox.retryLater(message, cause, now() + delayMs);
+    failPoint("consumer.after-postpone", message.type);
     results.inc({ type: message.type, result: "failed" });
     log.warn({ err: error, message_id: message.id, type: message.type, attempts, delay_ms: delayMs }, "handler failed");
   }
 
   async function park(message: IncomingMessage, cause: string): Promise<void> {
+    failPoint("consumer.before-park", message.type);
     await inbox.park(message, cause);
+    failPoint("consumer.after-park", message.type);
     results.inc({ type: message.type, result: "parked" });
     log.error({ message_id: message.id, type: message.type, aggregate: message.aggregate, cause }, "message parked");
   }
@@ -173,6 +181,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (stopping || !options.leader.isLeader) return;
       await turnstile.alone(async () => {
         const starts = await inbox.beginDue(message.id);
+        failPoint("consumer.after-begin-due", message.type);
         if (starts !== undefined) await attemptStarted(message, starts);
       });
     }

@@ -1,4 +1,5 @@
 import prom from "prom-client";
+import { failPoint, failPointAfterWrites } from "../fail-point.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Database } from "../storage/database.ts";
@@ -58,7 +59,7 @@ export function createRelay(options: RelayOptions): Relay {
   const busyAggregates = new Set<string>();
   /** Aggregates whose last event the broker did not take, with the time at which to try again. */
   const stalled = new Map<string, number>();
-  let unmarked: number[] = [];
+  let unmarked: Pick<OutboxRow, "seq" | "type">[] = [];
   let marking: Promise<void> | undefined;
   let underWay = 0;
   let progress = Promise.withResolvers<void>();
@@ -102,6 +103,7 @@ export function createRelay(options: RelayOptions): Relay {
     taken.add(seq);
     busyAggregates.add(row.aggregate);
     underWay += 1;
+    failPoint("relay.before-publish", row.type);
     broker
       .publish(message)
       .then(
@@ -122,12 +124,14 @@ export function createRelay(options: RelayOptions): Relay {
         progress.resolve();
         progress = Promise.withResolvers();
       });
+    failPointAfterWrites("relay.after-publish", row.type);
   }
 
   function settle(row: OutboxRow, result: PublishResult): void {
     counters.results.inc({ result });
     if (result === "confirmed") {
-      unmarked.push(row.seq);
+      failPoint("relay.after-confirm", row.type);
+      unmarked.push({ seq: row.seq, type: row.type });
       void mark();
       return;
     }
@@ -151,13 +155,15 @@ export function createRelay(options: RelayOptions): Relay {
     // Confirmations arrive in bursts: take all of this turn's together.
     await new Promise((resolve) => setImmediate(resolve));
     while (unmarked.length > 0) {
-      const seqs = unmarked;
+      const confirmed = unmarked;
       unmarked = [];
+      const seqs = confirmed.map(({ seq }) => seq);
       try {
         await outbox.markSent(seqs, now());
+        failPoint("relay.after-mark", () => confirmed.map(({ type }) => type));
         for (const seq of seqs) taken.delete(seq);
       } catch (error) {
-        unmarked = [...seqs, ...unmarked];
+        unmarked = [...confirmed, ...unmarked];
         log.error({ err: error, events: seqs.length }, "events published but not marked as sent");
         break;
       }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { failPoint } from "../fail-point.ts";
 import type { Database } from "./database.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Outbox } from "./outbox.ts";
@@ -51,6 +52,7 @@ export function createCleanUp(options: CleanUpOptions): CleanUp {
     for (;;) {
       const count = await slice(beforeTime, sliceMax);
       removed += count;
+      failPoint("clean-up.after-slice");
       if (count < sliceMax || stopping) return removed;
       await nextTurn();
     }

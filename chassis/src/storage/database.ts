@@ -1,4 +1,5 @@
 import BetterSqlite3 from "better-sqlite3";
+import { failPoint } from "../fail-point.ts";
 import { isBusy } from "./database-errors.ts";
 import { type BetterSQLite3Database, drizzle } from "./drizzle.ts";
 import { createGroupCommit, type GroupCommitLimits, groupCommitLimits, type Synchronous } from "./group-commit.ts";
@@ -55,8 +56,10 @@ export function openDatabase(options: OpenDatabaseOptions): Database {
 
   async function drainAndClose(): Promise<void> {
     await groupCommit.drain();
+    failPoint("database.before-checkpoint");
     try {
       sqlite.pragma("wal_checkpoint(TRUNCATE)");
+      failPoint("database.after-checkpoint");
     } finally {
       sqlite.close();
     }

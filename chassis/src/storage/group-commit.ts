@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type BetterSqlite3 from "better-sqlite3";
+import { failPoint } from "../fail-point.ts";
+import { currentContext } from "../work-context.ts";
 import { databaseClosed, databaseOverloaded, databaseUnavailable, isBusy } from "./database-errors.ts";
 
 /** Turns the type of a promise into one that no function can have, so that a transaction cannot be asynchronous. */
@@ -42,6 +44,8 @@ interface Entry {
   readonly work: () => unknown;
   readonly alone: boolean;
   readonly queueTime: number;
+  /** What the caller is doing, see WorkContext. */
+  readonly name: string | undefined;
   readonly inContext: (run: () => unknown) => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -85,6 +89,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
 
   function begin(): unknown {
     try {
+      failPoint("transaction.before-begin", () => queue.map(({ name }) => name));
       statements.begin.run();
       return undefined;
     } catch (error) {
@@ -131,6 +136,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
         throw new TypeError("the work of a transaction returned a promise: it must be synchronous");
       }
       statements.release.run();
+      failPoint("transaction.after-work", entry.name);
       return { entry, value };
     } catch (error) {
       undo();
@@ -160,7 +166,9 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   function commit(outcomes: readonly Outcome[]): unknown {
     try {
       if (!sqlite.inTransaction) throw lastError(outcomes) ?? new Error("the transaction was ended by a work");
+      failPoint("transaction.before-commit", () => namesOf(outcomes));
       statements.commit.run();
+      failPoint("transaction.after-commit", () => namesOf(outcomes));
       return undefined;
     } catch (error) {
       abandon();
@@ -174,7 +182,9 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
       else if (failure === undefined) outcome.entry.resolve(outcome.value);
       else outcome.entry.reject(databaseUnavailable(failure));
     }
-    if (failure === undefined) for (const listener of listeners) listener();
+    if (failure !== undefined) return;
+    failPoint("transaction.before-listeners", () => namesOf(outcomes));
+    for (const listener of listeners) listener();
   }
 
   return {
@@ -186,6 +196,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
           work,
           alone: options.alone ?? false,
           queueTime: performance.now(),
+          name: currentContext()?.work,
           inContext: AsyncLocalStorage.snapshot(),
           resolve: resolve as (value: unknown) => void,
           reject,
@@ -209,6 +220,10 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+function namesOf(outcomes: readonly Outcome[]): (string | undefined)[] {
+  return outcomes.map(({ entry }) => entry.name);
 }
 
 function lastError(outcomes: readonly Outcome[]): unknown {

@@ -1,4 +1,5 @@
 import BetterSqlite3 from "better-sqlite3";
+import { failPoint } from "../fail-point.ts";
 import { isBusy } from "./database-errors.ts";
 
 /** Decides which of several processes on one database runs what must run once: relay, timers, clean-up. */
@@ -48,6 +49,7 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
       timer = setTimeout(attempt, retryIntervalMs, false);
       return;
     }
+    failPoint("leader.after-lock");
     change(true);
   }
 

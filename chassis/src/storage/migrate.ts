@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { failPoint } from "../fail-point.ts";
 import type { Database } from "./database.ts";
 import { isBusy } from "./database-errors.ts";
 
@@ -71,6 +72,7 @@ export async function migrate(
     // Inside a transaction this pragma does nothing.
     sqlite.pragma("foreign_keys = OFF");
     try {
+      failPoint("migration.before-begin");
       sqlite.exec("BEGIN IMMEDIATE");
       applyAll();
       return;
@@ -93,6 +95,7 @@ export async function migrate(
       for (const migration of pendingOf(source, files)) {
         apply(migration);
         record.run(migration.source, migration.name, migration.hash, now());
+        failPoint("migration.after-journal", `${source}/${migration.name}`);
       }
     }
     const broken = sqlite.pragma("foreign_key_check") as { table: string; parent: string }[];
@@ -100,7 +103,9 @@ export async function migrate(
     if (first !== undefined) {
       throw new MigrationError(`${broken.length} broken references, the first from ${first.table} to ${first.parent}`);
     }
+    failPoint("migration.before-commit");
     sqlite.exec("COMMIT");
+    failPoint("migration.after-commit");
   }
 
   function pendingOf(source: string, files: readonly Migration[]): readonly Migration[] {
@@ -128,7 +133,9 @@ export async function migrate(
     if (endsTransaction(migration.statements)) throw new MigrationError(`${name} ${endsTransactionMessage}`);
     sqlite.exec("SAVEPOINT migration");
     try {
+      failPoint("migration.before-statements", name);
       sqlite.exec(migration.statements);
+      failPoint("migration.after-statements", name);
     } catch (cause) {
       throw new MigrationError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
     }

@@ -1,3 +1,4 @@
+import { failPoint } from "../fail-point.ts";
 import type { Database } from "./database.ts";
 import type { OutgoingEvent } from "./messages.ts";
 
@@ -81,6 +82,7 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
     append(events, time, { traceparent, tracestate }) {
       for (const { id, type, aggregate, version, payload } of events) {
         insert.run(id, type, aggregate, version, payload, traceparent ?? null, tracestate ?? null, time);
+        failPoint("outbox.after-append", type);
       }
     },
     pending({ afterSeq = 0, limit, excludedAggregates = [] }) {

@@ -1,4 +1,5 @@
 import { requestIdReused } from "../domain-error.ts";
+import { failPoint } from "../fail-point.ts";
 import { formatTraceparent } from "../trace.ts";
 import { currentContext } from "../work-context.ts";
 import type { Database } from "./database.ts";
@@ -85,6 +86,7 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
     return database.transact(
       () => {
         if (!inboxClaims.claim(message)) return "duplicate";
+        failPoint("consumer.after-claim", message.type);
         perform(work, trace);
         return "done";
       },
@@ -105,6 +107,7 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
         if (earlier !== undefined) return { value: reload(earlier.resource) };
         const made = perform(work, trace);
         insertClaim.run(caller, method, requestId, hash, made.resource, now());
+        failPoint("request.after-claim", method);
         return made;
       });
       return done.value;

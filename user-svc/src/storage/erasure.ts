@@ -1,3 +1,4 @@
+import { failPoint } from "@quartet/chassis/fail-point";
 import type { Database } from "@quartet/chassis/storage/database";
 import { and, isNull, lt } from "@quartet/chassis/storage/drizzle";
 import { deletedUsers } from "./schema.ts";
@@ -27,7 +28,9 @@ export async function vacuumAfterDeletions(database: Database, now: number): Pro
   const { orm, sqlite } = database;
   const isBeforeVacuum = and(isNull(deletedUsers.vacuumTime), lt(deletedUsers.deleteTime, now));
   if (orm.select().from(deletedUsers).where(isBeforeVacuum).limit(1).get() === undefined) return false;
+  failPoint("erasure.before-vacuum");
   sqlite.exec("VACUUM");
+  failPoint("erasure.after-vacuum");
   await database.transact(() => orm.update(deletedUsers).set({ vacuumTime: now }).where(isBeforeVacuum).run());
   emptyLog(database);
   return true;

@@ -1,3 +1,4 @@
+import { failPoint } from "@quartet/chassis/fail-point";
 import type { Database } from "@quartet/chassis/storage/database";
 import { desc } from "@quartet/chassis/storage/drizzle";
 import { generateSigningKey, type SigningKey } from "../security/signing-key.ts";
@@ -26,9 +27,11 @@ export async function loadSigningKeys(
         .insert(signingKeys)
         .values({ ...fresh, privateJwk: JSON.stringify(fresh.privateJwk) })
         .run();
+      failPoint("signing-key.before-save");
     }
     return read();
   });
+  failPoint("signing-key.after-save");
   if (newest === undefined) throw new Error("a signing key was saved and is gone");
   return [newest, ...older];
 }

@@ -3,7 +3,7 @@ import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protoco
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { newTrace } from "../../trace.ts";
 import { currentContext, runInContext } from "../../work-context.ts";
-import { policyOf } from "../policy.ts";
+import { methodPath, policyOf } from "../policy.ts";
 import { wrapStream } from "./response-stream.ts";
 
 /**
@@ -15,7 +15,8 @@ export function createDeadlineInterceptor(options: { readonly now: () => number 
     const timeoutMs = Math.min(policyOf(request.method).deadlineMs, callerTimeoutMs(request.header));
     const limit = abortAfter(timeoutMs, request.signal);
     const context = currentContext() ?? { trace: newTrace() };
-    const limited = { ...context, deadlineTime: options.now() + timeoutMs, signal: limit.signal };
+    const work = methodPath(request.method);
+    const limited = { ...context, work, deadlineTime: options.now() + timeoutMs, signal: limit.signal };
     try {
       const response = await runInContext(limited, () => next({ ...request, signal: limit.signal }));
       if (response.stream) {

@@ -1,5 +1,6 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import prom from "prom-client";
+import { failPoint } from "../../fail-point.ts";
 import type { Logger } from "../../log.ts";
 import type { Metrics } from "../../metrics.ts";
 import { callerName, callerOf } from "../caller.ts";
@@ -30,7 +31,9 @@ export function createLogInterceptor(options: { readonly log: Logger; readonly m
       else options.log[levelOf(failure.code)]({ ...line, ...explain(failure) }, "call");
     };
     try {
+      failPoint("request.before-work", method);
       const response = await next(request);
+      failPoint("request.before-answer", method);
       if (!response.stream) {
         finish();
         return response;

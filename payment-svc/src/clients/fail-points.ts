@@ -1,0 +1,32 @@
+import { failPoint } from "@quartet/chassis/fail-point";
+import type { PaymentProvider } from "../app/ports.ts";
+
+/** The same provider, with fail points before each call and between its answer and what is made of it. */
+export function withFailPoints<P extends PaymentProvider>(provider: P): P {
+  return {
+    ...provider,
+    async capture(request) {
+      failPoint("provider.before-capture");
+      const result = await provider.capture(request);
+      failPoint("provider.after-capture");
+      return result;
+    },
+    async refund(request) {
+      failPoint("provider.before-refund");
+      await provider.refund(request);
+      failPoint("provider.after-refund");
+    },
+    async findCapture(key, signal) {
+      failPoint("provider.before-find-capture");
+      const result = await provider.findCapture(key, signal);
+      failPoint("provider.after-find-capture");
+      return result;
+    },
+    async findRefund(key, signal) {
+      failPoint("provider.before-find-refund");
+      const isDone = await provider.findRefund(key, signal);
+      failPoint("provider.after-find-refund");
+      return isDone;
+    },
+  };
+}
