@@ -55,7 +55,8 @@ export interface Stack {
   kill(name: string, signal?: NodeJS.Signals): void;
   /** Ends a process and keeps it down until `start`. */
   stop(name: string, signal?: NodeJS.Signals): Promise<void>;
-  start(name: string): void;
+  /** Starts it unless it runs; `once` as in SupervisedProcess. */
+  start(name: string, ...once: readonly Environment[]): void;
   /** Puts a process with the code as it is now in the place of the running one; see SupervisedProcess. */
   replace(name: string): Promise<void>;
   /** Starts a second process of a service on the same data directory, on free ports. Returns its name. */
@@ -145,7 +146,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     status: () => [...supervised.values()].map((one) => one.status()),
     kill: (name, signal = "SIGKILL") => named(name).kill(signal),
     stop: async (name, signal) => await named(name).stop(signal),
-    start: (name) => named(name).start(),
+    start: (name, ...once) => named(name).start(...once),
     replace: async (name) => await named(name).replace(),
     async startTwin(service, twinEnv) {
       const [rpc, http] = (await freePorts(2)) as [number, number];

@@ -4,13 +4,15 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ProcessStatus, startTicksOf } from "./run-state.ts";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** How to run one process. */
 export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Both outputs are appended to this file. */
   readonly logFile: string;
   /** How long the process may take to end after SIGTERM before it is killed. */
@@ -25,8 +27,8 @@ export interface ProcessSpec {
 export interface SupervisedProcess {
   readonly name: string;
   status(): ProcessStatus;
-  /** Starts it unless it runs. */
-  start(): void;
+  /** Starts it unless it runs. `once` is added to the environment of this start and of the restarts after it, one each. */
+  start(...once: readonly Environment[]): void;
   /**
    * Puts a new process in the place of the running one, which ends only when the new one listens on the same ports. One
    * that ends or does not get that far in time changes nothing, but is told in the status. Starts what does not run, and
@@ -63,8 +65,9 @@ export function superviseProcess(options: {
   let timer: NodeJS.Timeout | undefined;
   let candidate: ChildProcess | undefined;
   let refused: ProcessStatus["refused"];
+  let additions: Environment[] = [];
 
-  function spawnProcess({ withParent = false } = {}): ChildProcess {
+  function spawnProcess({ withParent = false, addition = {} as Environment } = {}): ChildProcess {
     const args = spec.sharedPorts === undefined ? spec.args : ["--import", sharePorts, ...spec.args];
     mkdirSync(dirname(spec.logFile), { recursive: true });
     const log = openSync(spec.logFile, "a");
@@ -72,7 +75,7 @@ export function superviseProcess(options: {
       // A group of its own: Ctrl-C at the terminal must not reach it before the supervisor ends things in order.
       return spawn(spec.command, args, {
         cwd: spec.cwd,
-        env: { ...spec.env },
+        env: { ...spec.env, ...addition },
         stdio: withParent ? ["ignore", log, log, "ipc"] : ["ignore", log, log],
         detached: true,
       });
@@ -105,12 +108,13 @@ export function superviseProcess(options: {
 
   function launch(): void {
     timer = undefined;
-    adopt(spawnProcess());
+    adopt(spawnProcess({ addition: additions.shift() }));
   }
 
-  function start(): void {
+  function start(...once: readonly Environment[]): void {
     wanted = true;
     if (child !== undefined) return;
+    additions = [...once];
     clearTimeout(timer);
     backOffMs = backOffMinMs;
     launch();

@@ -1,0 +1,94 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ServiceName } from "../../tools/stack/stack-config.ts";
+import type { FailPointCase } from "./fail-point-round.ts";
+import type { FaultShop } from "./fault-shop.ts";
+import { cancelled, expired, refunded, settled, userDeleted } from "./order-flows.ts";
+import { accounts } from "./record-flows.ts";
+
+const stepDeadline = { STEP_DEADLINE_MS: "1500" };
+const overdue = "orders that took too long";
+const ofDeleted = "open orders of deleted users";
+const transactionPoints = ["transaction.after-work", "transaction.before-commit", "transaction.after-commit"] as const;
+
+/** What only one service does, and what runs by itself. */
+export function ownCases(): FailPointCase[] {
+  return [...providerCases(), ...sweepCases(), ...keyCases(), ...erasureCases(), ...cleanUpCases()];
+}
+
+/** Before and after each kind of call of the provider. Questions are asked only after a first attempt. */
+function providerCases(): FailPointCase[] {
+  const at = (flow: FailPointCase["flow"], ...deaths: FailPointCase["deaths"]): FailPointCase => {
+    return { service: "payment-svc", deaths, flow };
+  };
+  return [
+    at(settled, "provider.before-capture"),
+    at(settled, "provider.after-capture"),
+    at(settled, "provider.before-capture", "provider.before-find-capture"),
+    at(settled, "provider.after-capture", "provider.after-find-capture"),
+    at(settled, "provider.before-capture", "provider.after-find-capture", "provider.before-find-capture"),
+    at(refunded, "provider.before-refund"),
+    at(refunded, "provider.after-refund"),
+    at(cancelled, "provider.before-refund"),
+    at(cancelled, "provider.after-refund"),
+    at(refunded, "provider.before-refund", "provider.before-find-refund"),
+    at(refunded, "provider.after-refund", "provider.after-find-refund"),
+    at(cancelled, "provider.after-refund", "provider.before-find-refund"),
+  ];
+}
+
+/** Deadlines, and what deleted users left open. */
+function sweepCases(): FailPointCase[] {
+  const sweep = ["sweep.after-batch", ...transactionPoints];
+  return [
+    ...sweep.map((point): FailPointCase => {
+      return { service: "order-svc", deaths: [`${point}:${overdue}`], flow: expired, env: stepDeadline };
+    }),
+    ...sweep.map((point): FailPointCase => {
+      return { service: "order-svc", deaths: [`${point}:${ofDeleted}`], flow: userDeleted };
+    }),
+    // Its orders are cancelled in one transaction and the user is finished in the next.
+    { service: "order-svc", deaths: [`transaction.before-commit:${ofDeleted}#2`], flow: userDeleted },
+    ...["remove ended sessions", "remove expired sessions"].map((work): FailPointCase => {
+      return { service: "user-svc", deaths: [`sweep.after-batch:${work}`], flow: accounts };
+    }),
+    ...transactionPoints.map((point): FailPointCase => {
+      return { service: "user-svc", deaths: [`${point}:remove expired sessions`], flow: accounts };
+    }),
+  ];
+}
+
+/** The kept copies of user-svc's keys, which every other service has. */
+function keyCases(): FailPointCase[] {
+  const services: ServiceName[] = ["product-svc", "order-svc", "payment-svc"];
+  return services.flatMap((service) =>
+    ["key-file.before-rename", "key-file.after-rename"].map((point) => ({
+      service,
+      deaths: [point] as const,
+      flow: settled,
+      whileDown: ({ dataDir }: FaultShop) => rmSync(join(dataDir, service, `${service}-jwks.json`), { force: true }),
+    })),
+  );
+}
+
+/** The start after an account was deleted rewrites the file. */
+function erasureCases(): FailPointCase[] {
+  return ["erasure.before-vacuum", "erasure.after-vacuum"].map((point) => ({
+    service: "user-svc",
+    deaths: [point],
+    flow: accounts,
+    prepare: userDeleted,
+  }));
+}
+
+/** What is old enough to be removed: events that went out long ago. */
+function cleanUpCases(): FailPointCase[] {
+  const services: ServiceName[] = ["user-svc", "product-svc", "order-svc", "payment-svc"];
+  return services.map((service) => ({
+    service,
+    deaths: ["clean-up.after-slice"],
+    flow: settled,
+    whileDown: ({ change }: FaultShop) =>
+      change(service, "UPDATE outbox SET sent_time = 1 WHERE sent_time IS NOT NULL"),
+  }));
+}
