@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "mocha";
-import { assertBooksAgree } from "./books.ts";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { logIn, newCustomer, newProduct, type ShopClient, shopClient } from "./shop-client.ts";
 import type { System } from "./system.ts";
 

@@ -1,8 +1,10 @@
 import { execFile, execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { AuditSource } from "../../tools/audit/finding.ts";
+import { hostOf } from "../../tools/audit/judge.ts";
 import { freePorts } from "../../tools/stack/ports.ts";
-import { portVariables, type ServiceName, serviceNames } from "../../tools/stack/stack-config.ts";
+import { portVariables, serviceNames } from "../../tools/stack/stack-config.ts";
 import { reachable } from "./reachable.ts";
 import { logIn } from "./shop-client.ts";
 import type { PartName, System } from "./system.ts";
@@ -55,6 +57,15 @@ export async function startComposeSystem(): Promise<System> {
       await compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", part);
       await reachable(gateway, token, part);
     };
+    const read = async (source: AuditSource, queries: Readonly<Record<string, string>>) => {
+      const script = `
+        const Database = require("better-sqlite3");
+        const database = new Database(${JSON.stringify(`/data/${source}.sqlite`)}, { fileMustExist: true });
+        database.pragma("query_only = ON");
+        const answer = () => Object.entries(${JSON.stringify(queries)}).map(([name, sql]) => [name, database.prepare(sql).all()]);
+        console.log(JSON.stringify(Object.fromEntries(database.transaction(answer)())));`;
+      return JSON.parse(await compose("exec", "-T", hostOf(source), "node", "-e", script));
+    };
     return {
       gateway,
       admin,
@@ -67,14 +78,8 @@ export async function startComposeSystem(): Promise<System> {
       },
       ready: async () => void (await compose("up", "--detach", "--wait", "--no-recreate")),
       logs: (service) => compose("logs", "--no-log-prefix", service),
-      async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
-        const script = `
-          const Database = require("better-sqlite3");
-          const database = new Database(${JSON.stringify(`/data/${source}.sqlite`)}, { readonly: true });
-          console.log(JSON.stringify(database.prepare(${JSON.stringify(sql)}).all()));`;
-        const service = source === "test-provider" ? "payment-svc" : source;
-        return JSON.parse(await compose("exec", "-T", service, "node", "-e", script)) as Row[];
-      },
+      read,
+      query: async <Row>(source: AuditSource, sql: string) => (await read(source, { rows: sql })).rows as Row[],
       close,
     };
   } catch (error) {

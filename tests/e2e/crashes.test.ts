@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "mocha";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { serviceNames } from "../../tools/stack/stack-config.ts";
-import { assertBooksAgree } from "./books.ts";
 import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { startOrderStream } from "./order-stream.ts";
 import { logIn, newCustomer, newProduct, password, patient, type ShopClient, shopClient } from "./shop-client.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { waitUntil } from "../../tools/stack/ready.ts";
-import { assertBooksAgree } from "./books.ts";
 import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { logIn, newCustomer, newProduct, type ShopClient } from "./shop-client.ts";
 

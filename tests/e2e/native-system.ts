@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "@quartet/chassis/testing/eventually";
-import BetterSqlite3 from "better-sqlite3";
+import { databaseFile } from "../../tools/audit/database-file.ts";
+import type { AuditSource } from "../../tools/audit/finding.ts";
+import { queueDepths } from "../../tools/audit/queue-depths.ts";
+import { readDatabase } from "../../tools/audit/read-database.ts";
 import { resetAdmin } from "../../tools/stack/admin-account.ts";
 import { type Stack, type StackOptions, startStack } from "../../tools/stack/stack.ts";
-import type { ServiceName } from "../../tools/stack/stack-config.ts";
 import { reachable } from "./reachable.ts";
 import { logIn } from "./shop-client.ts";
 import type { PartName, System } from "./system.ts";
@@ -49,8 +51,8 @@ function nativeSystem(options: {
     await stack.ready({ names: [part] });
     await reachable(stack.urls.gateway, token, part);
   };
-  const fileOf = (source: ServiceName | "test-provider") =>
-    join(dataDir, source === "test-provider" ? "payment-svc" : source, `${source}.sqlite`);
+  const read = async (source: AuditSource, queries: Readonly<Record<string, string>>) =>
+    readDatabase(databaseFile(dataDir, source), queries);
 
   return {
     stack,
@@ -69,13 +71,8 @@ function nativeSystem(options: {
     },
     ready: () => stack.ready(),
     logs: async (service) => stack.logs(service),
-    async query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]> {
-      const database = new BetterSqlite3(fileOf(source), { readonly: true });
-      try {
-        return database.prepare(sql).all() as Row[];
-      } finally {
-        database.close();
-      }
-    },
+    read,
+    queues: () => queueDepths(stack.urls.amqp),
+    query: async <Row>(source: AuditSource, sql: string) => (await read(source, { rows: sql })).rows as Row[],
   };
 }

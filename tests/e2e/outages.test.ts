@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "mocha";
-import { assertBooksAgree } from "./books.ts";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { logIn, newCustomer, newProduct, password, patient, type ShopClient, shopClient } from "./shop-client.ts";
 import type { PartName } from "./system.ts";

@@ -1,10 +1,12 @@
+import type { AuditPort } from "../../tools/audit/audit.ts";
+import type { AuditSource } from "../../tools/audit/finding.ts";
 import type { ServiceName } from "../../tools/stack/stack-config.ts";
 
 /** A part that can be taken away. */
 export type PartName = ServiceName | "envoy" | "rabbitmq";
 
-/** A whole running shop, however it runs, as the end-to-end tests see it. */
-export interface System {
+/** A whole running shop, however it runs, as the end-to-end tests see it. The audit can look into it. */
+export interface System extends AuditPort {
   /** Base URL of the gateway. */
   readonly gateway: string;
   readonly admin: { readonly email: string; readonly password: string };
@@ -19,6 +21,6 @@ export interface System {
   /** What a service has logged so far. */
   logs(service: ServiceName): Promise<string>;
   /** Reads from a service's database, or from the test provider's record, beside the running service. */
-  query<Row>(source: ServiceName | "test-provider", sql: string): Promise<Row[]>;
+  query<Row>(source: AuditSource, sql: string): Promise<Row[]>;
   close(): Promise<void>;
 }

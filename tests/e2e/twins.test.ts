@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { after, before, describe, it } from "mocha";
-import { assertBooksAgree } from "./books.ts";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { startOrderStream } from "./order-stream.ts";
 import { logIn, newCustomer, newProduct, type ShopClient } from "./shop-client.ts";

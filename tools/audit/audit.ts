@@ -1,0 +1,41 @@
+import type { AuditSource } from "./finding.ts";
+import { type Answer, type AuditReport, type JudgeOptions, judge, type QueueDepth } from "./judge.ts";
+import { type AuditMode, planOf } from "./plan.ts";
+
+/** What the audit needs of a system, however it runs. */
+export interface AuditPort {
+  /**
+   * Answers several queries about one source in one read transaction, so that all rows are of one moment, beside whoever
+   * writes. Rejects when the source cannot be read.
+   */
+  read(source: AuditSource, queries: Readonly<Record<string, string>>): Promise<Readonly<Record<string, unknown[]>>>;
+  /** How many messages are ready in each queue. Rejects when the broker cannot be asked. */
+  queues?(): Promise<readonly QueueDepth[]>;
+  /** Names of the parts that are down. */
+  down?(): Promise<readonly string[]>;
+}
+
+/** What may be set on {@link audit}. */
+export interface AuditOptions extends JudgeOptions {
+  /** "rest" (the default) judges everything, "storm" what must hold at every read, which also costs less. */
+  readonly mode?: AuditMode;
+  readonly now?: () => number;
+}
+
+/** Reads a system once and judges it. It may go on working meanwhile: what is on its way counts as waiting. */
+export async function audit(port: AuditPort, options: AuditOptions = {}): Promise<AuditReport> {
+  const { mode = "rest", now = Date.now } = options;
+  const time = now();
+  const down = await port.down?.();
+  // One after another: their order is what makes the claims about two databases sound. Queues first, as they are emptied.
+  const queues = mode === "rest" ? await port.queues?.().catch(() => undefined) : undefined;
+  const answers: Answer[] = [];
+  for (const { source, queries } of planOf(mode)) {
+    try {
+      answers.push({ rows: await port.read(source, queries) });
+    } catch (error) {
+      answers.push({ unseen: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return judge({ mode, time, answers, queues, down }, options);
+}
