@@ -9,7 +9,7 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin check format test new-service split clean
+.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit check format test new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
@@ -68,6 +68,9 @@ clean: ## Delete generated code, builds and fetched tools; data stays
 ##@ Prove it
 check: .build/generated ## Check format, lint, types, contract and drift
 	@$(SETUP) sh tools/check.sh
+
+audit: ## Say whether the books of the running system add up, and what does not: WAIT_S=30
+	@$(STACK) audit
 
 test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TESTS='order-svc/src/**/*.test.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch

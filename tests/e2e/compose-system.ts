@@ -28,16 +28,23 @@ export function whyNoCompose(): string | undefined {
   }
 }
 
+/** A system of containers, for tests that need more of it. */
+export interface ComposeSystem extends System {
+  /** What `make` and `docker compose` need to mean this system. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
 /** Brings compose.yaml up as a project of its own on free ports, with an administrator. */
-export async function startComposeSystem(): Promise<System> {
+export async function startComposeSystem(): Promise<ComposeSystem> {
   const free = await freePorts(portNames.length);
   const ports = Object.fromEntries(portNames.map((name, index) => [name, String(free[index])]));
   const env = { ...process.env, ...ports, COMPOSE_PROJECT_NAME: `quartet-e2e-${process.pid}` };
-  const compose = async (...args: string[]): Promise<string> => {
+  const compose = (...args: string[]) => composeWith("", ...args);
+  const composeWith = async (input: string, ...args: string[]): Promise<string> => {
     const options = { cwd: rootDir, env, maxBuffer: outputBytesMax };
     const running = promisify(execFile)("docker", ["compose", ...args], options);
     // Whoever reads its input is to find the end of it.
-    running.child.stdin?.end();
+    running.child.stdin?.end(input);
     return (await running).stdout;
   };
   const close = async () => {
@@ -58,15 +65,11 @@ export async function startComposeSystem(): Promise<System> {
       await reachable(gateway, token, part);
     };
     const read = async (source: AuditSource, queries: Readonly<Record<string, string>>) => {
-      const script = `
-        const Database = require("better-sqlite3");
-        const database = new Database(${JSON.stringify(`/data/${source}.sqlite`)}, { fileMustExist: true });
-        database.pragma("query_only = ON");
-        const answer = () => Object.entries(${JSON.stringify(queries)}).map(([name, sql]) => [name, database.prepare(sql).all()]);
-        console.log(JSON.stringify(Object.fromEntries(database.transaction(answer)())));`;
-      return JSON.parse(await compose("exec", "-T", hostOf(source), "node", "-e", script));
+      const program = ["node", "../chassis/src/answer-queries.ts", `/data/${source}.sqlite`];
+      return JSON.parse(await composeWith(JSON.stringify(queries), "exec", "-T", hostOf(source), ...program));
     };
     return {
+      env: { ...env, MODE: "docker" },
       gateway,
       admin,
       stop: async (part) => void (await compose("stop", part)),

@@ -1,13 +1,35 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { it } from "mocha";
 import { describeCheckout } from "./checkout-suite.ts";
-import { startComposeSystem, whyNoCompose } from "./compose-system.ts";
+import { type ComposeSystem, startComposeSystem, whyNoCompose } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
 
+const rootDir = join(import.meta.dirname, "..", "..");
 const reason = whyNoCompose();
 if (reason === undefined) {
-  describeCheckout("docker compose", startComposeSystem, (shop) => {
+  let compose: ComposeSystem;
+  const open = async () => {
+    compose = await startComposeSystem();
+    return compose;
+  };
+  describeCheckout("docker compose", open, (shop) => {
     protocolCases(shop);
+
+    const audit = () => spawnSync("make", ["audit"], { cwd: rootDir, env: compose.env, encoding: "utf8" });
+    it("passes make audit, which has looked at everything", () => {
+      const { status, stdout } = audit();
+      assert.match(stdout, /Everything adds up\.\n$/);
+      assert.equal(status, 0);
+    });
+    it("says of make audit which service it could not ask", async () => {
+      await shop().system.stop("product-svc");
+      const { status, stdout } = audit();
+      await shop().system.start("product-svc");
+      assert.match(stdout, /product-svc: its container does not answer\n[\s\S]*What was looked at adds up\.\n$/);
+      assert.equal(status, 0);
+    });
     it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {
       const { ada, cup, system } = shop();
       const parts = ["product-svc", "payment-svc", "user-svc", "rabbitmq"] as const;

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readSnapshot } from "@quartet/chassis/storage/read-snapshot";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { databaseFile } from "../../tools/audit/database-file.ts";
 import type { AuditSource } from "../../tools/audit/finding.ts";
 import { queueDepths } from "../../tools/audit/queue-depths.ts";
-import { readDatabase } from "../../tools/audit/read-database.ts";
 import { resetAdmin } from "../../tools/stack/admin-account.ts";
 import { type Stack, type StackOptions, startStack } from "../../tools/stack/stack.ts";
 import { reachable } from "./reachable.ts";
@@ -52,7 +52,7 @@ function nativeSystem(options: {
     await reachable(stack.urls.gateway, token, part);
   };
   const read = async (source: AuditSource, queries: Readonly<Record<string, string>>) =>
-    readDatabase(databaseFile(dataDir, source), queries);
+    readSnapshot(databaseFile(dataDir, source), queries);
 
   return {
     stack,

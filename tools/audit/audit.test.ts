@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadContract } from "@quartet/chassis/contract";
 import { eventCatalog } from "@quartet/chassis/events/catalog";
+import { readSnapshot } from "@quartet/chassis/storage/read-snapshot";
 import BetterSqlite3 from "better-sqlite3";
 import { after, before, describe, it } from "mocha";
 import { serviceNames } from "../stack/stack-config.ts";
@@ -12,7 +14,6 @@ import { consumersOf, publisherOf } from "./consumers.ts";
 import { databaseFile } from "./database-file.ts";
 import { type AuditSource, describeFinding, type Finding, type Invariant } from "./finding.ts";
 import { rowRules } from "./plan.ts";
-import { readDatabase } from "./read-database.ts";
 import { openSmallShop } from "./testing/small-shop.ts";
 
 const startTime = Date.UTC(2026, 0, 1);
@@ -522,7 +523,7 @@ describe("the audit", function () {
       assert.ok(report.findings.some(isIt), report.findings.map(describeFinding).join("\n"));
       if (rule !== undefined) {
         const query = rowRules.find((candidate) => candidate.source === source && candidate.name === rule)?.sql ?? "";
-        assert.notDeepEqual(readDatabase(databaseFile(copy, source), { query }).query, []);
+        assert.notDeepEqual(readSnapshot(databaseFile(copy, source), { query }).query, []);
       }
       const storm = await audit(portOf(copy), { now: later, mode: "storm" });
       assert.equal(storm.findings.some(isIt), atRest === undefined, "found in a storm");
@@ -586,7 +587,7 @@ describe("the audit", function () {
       "product-svc": "UPDATE inbox SET state = 'parked', payload = x'' WHERE aggregate = 'orders/:paid'",
     };
     const { copy } = await auditAfter(parked);
-    const { ids } = readDatabase(databaseFile(copy, "product-svc"), {
+    const { ids } = readSnapshot(databaseFile(copy, "product-svc"), {
       ids: "SELECT message_id AS id FROM inbox WHERE state = 'parked'",
     }) as { ids: { id: string }[] };
     const { report } = await auditAfter(parked, { poisoned: ids.map(({ id }) => id) });
@@ -616,6 +617,61 @@ describe("the audit", function () {
     });
   });
 
+  describe("as a command", () => {
+    const cli = join(import.meta.dirname, "..", "stack", "cli.ts");
+    const run = (dataDir: string, env = {}) =>
+      spawnSync(process.execPath, [cli, "audit"], {
+        encoding: "utf8",
+        env: { PATH: process.env.PATH, QUARTET_DATA_DIR: dataDir, ...env },
+      });
+
+    it("prints the figures of each service and each pair, and what it could not look at", () => {
+      const { status, stdout } = run(join(folder, "sound"));
+      const lines = stdout.split("\n").map((line) => line.trim().replace(/ {2,}/g, "  "));
+      for (const line of [
+        "orders  6: 4 CANCELLED, 2 CONFIRMED",
+        "pieces: 87 available + 0 held + 4 sold  91 = 91 put in",
+        "payments  6: 3 CAPTURED, 1 DECLINED, 2 VOIDED",
+        "captured  7,794 EUR = 7,794 EUR",
+        "refunded  3,098 EUR = 3,098 EUR",
+        "captured less refunded, and the ledger's PROVIDER_RECEIVABLE  4,696 EUR = 4,696 EUR",
+        "shop.order.v1.OrderPlaced  6 published = 6 handled",
+        "the queues of the broker",
+        "What was looked at adds up.",
+      ]) {
+        assert.ok(lines.includes(line), `no "${line}" in\n${stdout}`);
+      }
+      assert.equal(status, 0);
+    });
+
+    it("names what does not add up, and fails", async () => {
+      const { copy } = await auditAfter({
+        "product-svc": "UPDATE products SET available = available + 1 WHERE id = ':cup'",
+      });
+      const { status, stdout } = run(copy);
+      assert.match(stdout, /pieces: .* 92 ≠ 91 put in/);
+      assert.ok(
+        stdout.includes(`product-svc: products/${names.cup}: 87 available, 0 held and 4 sold, but 90 were put in`),
+      );
+      assert.equal(status, 1);
+    });
+
+    it("waits as long as it is told, and says which setting is wrong", async () => {
+      const update = `UPDATE orders SET stock_state = 'RESERVED', update_time = ${Date.now() - 60_000} WHERE id = ':paid'`;
+      const { copy } = await auditAfter({ "order-svc": update });
+      const { report } = await auditAfter({ "order-svc": update }, { now: Date.now, waitMaxMs: 3_600_000 });
+      assert.equal(report.findings.length, 0);
+      assert.match(run(copy).stdout, /Still on its way, or waiting for a part that is down: 1\n/);
+      assert.match(run(copy, { WAIT_S: "soon" }).stderr, /WAIT_S must be a number of seconds, not "soon"/);
+    });
+
+    it("says that there is nothing to audit, and fails", () => {
+      const { status, stdout } = run(join(folder, "none"));
+      assert.match(stdout, /There is nothing here to audit: make up\n$/);
+      assert.equal(status, 1);
+    });
+  });
+
   it("knows who consumes and who publishes what, as the contract has it", () => {
     const catalog = eventCatalog(loadContract().registry.files);
     assert.deepEqual(
@@ -629,7 +685,7 @@ describe("the audit", function () {
 
 function portOf(dataDir: string): AuditPort {
   return {
-    read: async (source, queries) => readDatabase(databaseFile(dataDir, source), queries) as Record<string, unknown[]>,
+    read: async (source, queries) => readSnapshot(databaseFile(dataDir, source), queries) as Record<string, unknown[]>,
     queues: async () => [],
   };
 }

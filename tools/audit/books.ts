@@ -86,6 +86,29 @@ export interface MessageRow {
   readonly eventTime: number;
 }
 
+/** The stock of all products, in pieces; one row. */
+export interface StockRow {
+  readonly products: number;
+  readonly available: number;
+  readonly held: number;
+  readonly sold: number;
+  readonly putIn: number;
+}
+
+/** What an account of the ledger comes to: debits less credits. */
+export interface LedgerRow {
+  readonly account: string;
+  readonly currency: string;
+  readonly balance: number;
+}
+
+/** How many accounts of users there are; one row. */
+export interface AccountsRow {
+  readonly users: number;
+  readonly deleted: number;
+  readonly sessions: number;
+}
+
 /** What each kind of row is read with. */
 export const bookQueries = {
   orders: `
@@ -119,6 +142,16 @@ export const bookQueries = {
       display_name || ' at ' || price_minor || ' ' || currency || iif(archived, ' ARCHIVED', ' ACTIVE') AS said,
       confirm_time AS updateTime
     FROM products`,
+  stock: `
+    SELECT count(*) AS products, coalesce(sum(available), 0) AS available, coalesce(sum(held), 0) AS held,
+      coalesce(sum(sold), 0) AS sold, (SELECT coalesce(sum(quantity_delta), 0) FROM stock_adjustments) AS putIn
+    FROM products`,
+  ledger: `
+    SELECT account, currency, sum(debit_minor - credit_minor) AS balance FROM ledger_entries
+    GROUP BY account, currency ORDER BY currency, account`,
+  accounts: `
+    SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM deleted_users) AS deleted,
+      (SELECT count(*) FROM sessions) AS sessions`,
   events: `
     SELECT event_id AS id, type, aggregate, version, create_time AS createTime, sent_time AS sentTime FROM outbox`,
   messages: `
@@ -134,6 +167,9 @@ export interface BookRows {
   readonly operations: OperationRow;
   readonly products: ProductRow;
   readonly replicas: ProductRow;
+  readonly stock: StockRow;
+  readonly ledger: LedgerRow;
+  readonly accounts: AccountsRow;
   readonly events: EventRow;
   readonly messages: MessageRow;
 }

@@ -50,10 +50,10 @@ const steps: readonly Step[] = [
   { source: "payment-svc", books: ["payments", "refunds"], restBooks: ["messages"] },
   { source: "product-svc", books: ["reservations"], restBooks: ["messages"] },
   { source: "order-svc", books: ["orders"], restBooks: ["replicas", "messages", "events"] },
-  { source: "product-svc", books: ["reservations"], restBooks: ["products", "events", "messages"] },
-  { source: "payment-svc", books: ["payments", "refunds"], restBooks: ["events", "messages"] },
+  { source: "product-svc", books: ["reservations"], restBooks: ["products", "stock", "events", "messages"] },
+  { source: "payment-svc", books: ["payments", "refunds"], restBooks: ["ledger", "events", "messages"] },
   { source: "test-provider", books: ["operations"] },
-  { source: "user-svc", books: [], restBooks: ["events"] },
+  { source: "user-svc", books: [], restBooks: ["accounts", "events"] },
 ];
 
 /** What to read, in this order. The rules about one database belong to its first look. */

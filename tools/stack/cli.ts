@@ -18,7 +18,7 @@ import { printStatus } from "./status.ts";
 import { up } from "./up.ts";
 import { whatToTry } from "./what-to-try.ts";
 
-// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin.
+// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit.
 
 const linesBefore = 100;
 const rootDir = join(import.meta.dirname, "..", "..");
@@ -71,6 +71,11 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
   async seed(config) {
     await seedNative(config, process.env, report);
     return 0;
+  },
+  async audit(config) {
+    // Needs installed packages, which whoever only wants to see or stop what runs may not have.
+    const { auditNative } = await import("../audit/audit-native.ts");
+    return await auditNative(config, process.env, (line) => console.log(line));
   },
   async admin(config) {
     const { email, password } = await resetAdmin({ rootDir, dataDir: config.dataDir, env: process.env });

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed and admin. Needs no Node on the host.
+# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin and audit. Needs no Node on the host.
 set -eu
 
 command=$1
@@ -117,6 +117,9 @@ case "$command" in
     docker compose down --volumes --remove-orphans
     rm -f "$data/run/docker" ;;
   seed) seed ;;
+  audit)
+    docker compose build --quiet seed
+    . tools/audit/docker-audit.sh ;;
   admin)
     reset_admin
     printf 'email:    %s\npassword: %s\n(kept in %s)\n' "$admin_email" "$password" "$admin_file" ;;

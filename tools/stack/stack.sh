@@ -79,6 +79,6 @@ case "$command" in
 esac
 [ "$mode" = native ] || exec sh tools/stack/docker.sh "$command" ${part:+"$part"}
 case "$command" in
-  up | dev | redeploy | debug) prepare_native ;;
+  up | dev | redeploy | debug | audit) prepare_native ;;
 esac
 native

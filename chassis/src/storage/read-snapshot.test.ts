@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { openTestDatabase } from "../testing/test-database.ts";
+import type { Database } from "./database.ts";
+import { readSnapshot } from "./read-snapshot.ts";
+
+describe("readSnapshot", () => {
+  let database: Database;
+  beforeEach(async () => {
+    database = await openTestDatabase({ file: true });
+    database.sqlite.exec("CREATE TABLE things (n INTEGER CHECK (n > 0)) STRICT; INSERT INTO things VALUES (1)");
+  });
+  afterEach(() => database.close());
+
+  it("sees what is committed, beside a writer in the middle of a transaction", () => {
+    database.sqlite.exec("BEGIN IMMEDIATE; INSERT INTO things VALUES (2)");
+    const queries = { rows: "SELECT n FROM things", count: "SELECT count(*) AS n FROM things" };
+    assert.deepEqual(readSnapshot(database.file, queries), { rows: [{ n: 1 }], count: [{ n: 1 }] });
+    database.sqlite.exec("COMMIT");
+    assert.deepEqual(readSnapshot(database.file, queries).count, [{ n: 2 }]);
+  });
+
+  it("changes nothing", () => {
+    assert.throws(
+      () => readSnapshot(database.file, { insert: "INSERT INTO things VALUES (3) RETURNING n" }),
+      /readonly/,
+    );
+  });
+
+  it("lets integrity_check see rows that break a constraint", () => {
+    database.sqlite.exec("PRAGMA ignore_check_constraints = ON; INSERT INTO things VALUES (-1)");
+    const { found } = readSnapshot(database.file, { found: "SELECT * FROM pragma_integrity_check" });
+    assert.deepEqual(found, [{ integrity_check: "CHECK constraint failed in things" }]);
+  });
+
+  it("makes no file where there is none", () => {
+    const missing = `${database.file}.missing`;
+    assert.throws(() => readSnapshot(missing, {}), /there is no/);
+    assert.equal(existsSync(missing), false);
+  });
+
+  it("is a program too, which prints one line of JSON", () => {
+    const program = join(import.meta.dirname, "..", "answer-queries.ts");
+    const input = JSON.stringify({ rows: "SELECT n FROM things" });
+    const { status, stdout } = spawnSync(process.execPath, [program, database.file], { input, encoding: "utf8" });
+    assert.deepEqual([status, stdout], [0, '{"rows":[{"n":1}]}\n']);
+  });
+});

@@ -1,0 +1,27 @@
+# Audits the compose system: each service reads its own file, in the order that the plan says, and a container without any
+# package judges. Read by tools/stack/docker.sh.
+
+# A line of the plan: which service to ask, for which of its files, and what, in one transaction.
+take_look() {
+  if answer=$(printf '%s' "$3" | docker compose exec -T "$1" node ../chassis/src/answer-queries.ts "/data/$2" 2>/dev/null); then
+    printf 'rows %s\n' "$answer"
+  else
+    printf 'unseen %s: its container does not answer\n' "$1"
+  fi
+}
+
+read_everything() {
+  healthy=$(docker compose ps --format '{{.Service}} {{.Health}}' | sed -n 's/ healthy$//p')
+  for name in user-svc product-svc order-svc payment-svc rabbitmq; do
+    printf '%s\n' "$healthy" | grep -qx "$name" || echo "down $name"
+  done
+  if depths=$(docker compose exec -T rabbitmq rabbitmqctl --quiet --no-table-headers list_queues name messages 2>/dev/null </dev/null); then
+    echo queues
+    printf '%s\n' "$depths" | sed -n 's/^\([a-z.-]*\)[[:space:]]\{1,\}\([0-9]\{1,\}\)$/queue \1 \2/p'
+  fi
+  docker compose run --rm -T --no-deps seed node tools/audit/print-plan.ts 2>/dev/null </dev/null |
+    while read -r service file queries; do take_look "$service" "$file" "$queries"; done
+}
+
+read_everything |
+  docker compose run --rm -T --no-deps -e WAIT_S="${WAIT_S:-}" seed node tools/audit/judge-reading.ts

@@ -1,0 +1,30 @@
+import { createInterface } from "node:readline";
+import { type Answer, judge, type QueueDepth } from "./judge.ts";
+import { printReport } from "./print-report.ts";
+import { readWaitMaxMs } from "./wait-max.ts";
+
+// `node tools/audit/judge-reading.ts`: judges what was read by the plan of print-plan.ts and prints the report. On standard
+// input, a line each: `rows JSON` or `unseen WHY` for each look in order, `down PART`, `queue NAME MESSAGES`, and
+// `queues` when the broker was asked.
+
+const time = Date.now();
+const answers: Answer[] = [];
+const down: string[] = [];
+const depths: QueueDepth[] = [];
+let queues: readonly QueueDepth[] | undefined;
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const kind = line.split(" ", 1)[0] ?? "";
+  const rest = line.slice(kind.length + 1);
+  if (kind === "rows") answers.push({ rows: JSON.parse(rest) });
+  else if (kind === "unseen") answers.push({ unseen: rest });
+  else if (kind === "down") down.push(rest);
+  else if (kind === "queues") queues = depths;
+  else if (kind === "queue") {
+    const [queue = "", messages] = rest.split(/\s+/);
+    depths.push({ queue, messages: Number(messages) });
+  } else throw new Error(`cannot read "${line.slice(0, 80)}"`);
+}
+const waitMaxMs = readWaitMaxMs(process.env);
+const report = judge({ mode: "rest", time, answers, down, queues }, { waitMaxMs });
+process.exitCode = printReport(report, { time, print: (text) => console.log(text) });

@@ -1,0 +1,33 @@
+import { readSnapshot } from "../../chassis/src/storage/read-snapshot.ts";
+import { isPartReady } from "../stack/part-ready.ts";
+import { privateBrokerUrl } from "../stack/rabbitmq.ts";
+import { isAlive, readRunState } from "../stack/run-state.ts";
+import { type StackConfig, serviceNames } from "../stack/stack-config.ts";
+import type { AuditPort } from "./audit.ts";
+import { databaseFile } from "./database-file.ts";
+import { queueDepths } from "./queue-depths.ts";
+
+/** The native stack with this configuration, running or not: its files are there in any case. */
+export function nativePort(config: StackConfig): AuditPort {
+  const { dataDir } = config;
+  const down = async () => {
+    const state = readRunState(dataDir);
+    const running = state !== undefined && isAlive(state.supervisor) ? state : undefined;
+    const names = [...serviceNames, ...(config.amqpUrl === undefined ? ["rabbitmq"] : [])];
+    const ready = await Promise.all(
+      names.map(async (name) => {
+        const status = running?.processes.find((one) => one.name === name);
+        return status !== undefined && (await isPartReady(config, status));
+      }),
+    );
+    return names.filter((_, position) => !ready[position]);
+  };
+  return {
+    read: async (source, queries) => readSnapshot(databaseFile(dataDir, source), queries) as Record<string, unknown[]>,
+    async queues() {
+      if ((await down()).includes("rabbitmq")) throw new Error("the broker is down");
+      return await queueDepths(config.amqpUrl ?? privateBrokerUrl(dataDir, config.ports.amqp));
+    },
+    down,
+  };
+}
