@@ -21,6 +21,12 @@ interface Compose {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
 describe("the list of services", () => {
   const compose = parse(read("compose.yaml"), { merge: true }) as Compose;
 
@@ -50,6 +56,19 @@ describe("the list of services", () => {
       for (const text of texts) assert.equal(text, texts[0]);
     });
   }
+
+  it("depends on contract and chassis in the versions that are here, as what new ones are made of does", () => {
+    const manifest = (folder: string) => JSON.parse(read(`${folder}/package.json`)) as Manifest;
+    const here = Object.fromEntries(
+      ["proto", "chassis"].map((folder) => [manifest(folder).name, `^${manifest(folder).version}`]),
+    );
+    for (const folder of ["chassis", ...serviceNames, template]) {
+      const ours = Object.entries(manifest(folder).dependencies).filter(([name]) => name in here);
+      assert.ok(ours.length > 0, folder);
+      for (const [name, version] of ours)
+        assert.equal(minorOf(version), minorOf(here[name] ?? ""), `${folder}: ${name}`);
+    }
+  });
 
   for (const name of serviceNames) {
     const { rpc, http } = services[name];
@@ -86,6 +105,11 @@ describe("the list of services", () => {
     });
   }
 });
+
+/** The part of a version that decides whether it fits: before 1.0 a caret takes patches only. */
+function minorOf(version: string): string {
+  return version.split(".").slice(0, 2).join(".");
+}
 
 /** A file of a service with other words in place of its name and ports. */
 function nameless(folder: string, text: string): string {
