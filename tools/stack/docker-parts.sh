@@ -2,6 +2,8 @@
 
 load_everything='await import("./src/service.ts")'
 wait_s=90
+# Every part has a health check.
+status_format='{{if .State.Running}}{{.State.Health.Status}}{{else}}stopped{{end}} {{slice .Id 0 12}} {{.RestartCount}} {{if .State.Running}}{{slice .State.StartedAt 0 19}}{{else}}-{{end}}'
 
 # What SVC= may name: what stays, without the jobs.
 parts() { docker compose config --services | grep -v '^broker-secret$' | sort; }
@@ -58,6 +60,32 @@ replace_part() {
   last_lines "$1" >&2
   return 1
 }
+
+# Prints the state of every part. Returns 1 when one is not ready.
+show_status() {
+  if [ -z "$(docker compose ps --quiet --status running)" ]; then
+    echo 'Quartet is not running in Docker: make up'
+    return 1
+  fi
+  all_ready=0
+  status_row part state container restarts 'started (UTC)'
+  for one in $(parts); do
+    container=$(docker compose ps --all --quiet "$one")
+    set -- stopped - - -
+    # shellcheck disable=SC2046
+    [ -z "$container" ] || set -- $(docker inspect --format "$status_format" "$container")
+    case "$1" in
+      healthy) state=ready ;;
+      stopped) state=stopped ;;
+      *) state='not ready' ;;
+    esac
+    [ "$state" = ready ] || all_ready=1
+    status_row "$one" "$state" "$2" "$3" "$4"
+  done
+  echo "gateway: http://localhost:${GATEWAY_PORT:-8080}"
+  return $all_ready
+}
+status_row() { printf '%-14s%-12s%-15s%-10s%s\n' "$@"; }
 
 # Builds the images of these parts. Says why it cannot.
 build_parts() {

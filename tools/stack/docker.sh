@@ -12,7 +12,7 @@ refused=3 # exit code of the seed when the administrator cannot log in
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-docker compose version >/dev/null 2>&1 || fail "Docker has no compose plugin here: install docker-compose-plugin (version 2.20 or later)."
+docker compose version >/dev/null 2>&1 || fail "Docker has no compose plugin here: install docker-compose-plugin (version 2.20 or later), or use MODE=native on Linux."
 
 . tools/stack/docker-parts.sh
 
@@ -23,6 +23,10 @@ only_ours() {
     [ "$folder" = "$PWD" ] || [ "$folder" = "$(pwd -P)" ] ||
       fail "The compose project of this name was started from $folder: use that folder, or another name with COMPOSE_PROJECT_NAME=."
   done
+}
+
+need_running() {
+  [ -n "$(docker compose ps --quiet --status running)" ] || fail "Quartet is not running: make up"
 }
 
 # Gives the administrator a new random password, which user-svc makes and prints as its last line.
@@ -83,13 +87,14 @@ up() {
 
 case "$command" in
   up)
+    trap 'say "Interrupted. What has started goes on in the background: \`make down\` stops it."; exit 130' INT
     up
     what_to_try ;;
   dev) . tools/dev/docker-dev.sh ;;
   down)
     only_ours
     docker compose down --remove-orphans ;;
-  status) docker compose ps ;;
+  status) show_status ;;
   logs)
     [ -z "$part" ] || need_part "$part"
     if [ "${FOLLOW:-}" = 0 ]; then follow='' tail=${LINES:-all}
@@ -98,11 +103,13 @@ case "$command" in
   redeploy)
     need_part "$part"
     only_ours
+    need_running
     build_parts "$part" && replace_part "$part" || exit 1
     say "$part runs the current code" ;;
   debug)
     need_part "$part"
     case "$part" in *-svc) ;; *) fail "Only a service runs under Node's inspector: SVC=order-svc, for instance." ;; esac
+    need_running
     inspect=--inspect
     [ "${BREAK:-}" != 1 ] || inspect=--inspect-brk
     build_parts "$part" || exit 1
@@ -116,11 +123,15 @@ case "$command" in
     only_ours
     docker compose down --volumes --remove-orphans
     rm -f "$data/run/docker" ;;
-  seed) seed ;;
+  seed)
+    need_running
+    seed ;;
   audit)
+    need_running
     docker compose build --quiet seed
     . tools/audit/docker-audit.sh ;;
   admin)
+    need_running
     reset_admin
     printf 'email:    %s\npassword: %s\n(kept in %s)\n' "$admin_email" "$password" "$admin_file" ;;
   *) fail "unknown command $command" ;;

@@ -49,6 +49,16 @@ describe("commands in Docker", function () {
     }
   });
 
+  it("say that nothing runs and what to do, and fail", () => {
+    const status = run("status");
+    assert.deepEqual([status.stdout, status.status], ["Quartet is not running in Docker: make up\n", 1]);
+    for (const args of [["seed"], ["admin"], ["redeploy", "order-svc"], ["debug", "order-svc"]]) {
+      const result = run(...args);
+      assert.match(result.stderr, /^Quartet is not running: make up$/m, args[0]);
+      assert.equal(result.status, 1);
+    }
+  });
+
   it("look at the folders that the images are made of, for changes", () => {
     const script = readFileSync(join(rootDir, "tools/dev/docker-dev.sh"), "utf8");
     for (const name of [...serviceNames, "envoy"]) {
