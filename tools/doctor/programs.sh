@@ -112,6 +112,6 @@ check_envoy() {
 
 check_optional() {
   if has grpcurl || [ -x .tools/bin/grpcurl ]; then ok grpcurl 'there (optional)'
-  elif has go; then ok grpcurl 'none; make test builds it with Go (optional)'
+  elif has go || [ -x /usr/local/go/bin/go ]; then ok grpcurl 'none; make test builds it with Go (optional)'
   else ok grpcurl 'none, nor Go to build it: its examples and tests are left out (optional)'; fi
 }
