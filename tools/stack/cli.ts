@@ -11,7 +11,7 @@ import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
 import { provideGrpcurl } from "./grpcurl.ts";
 import { provideRabbit } from "./rabbitmq.ts";
-import { redeploy } from "./redeploy.ts";
+import { redeploy, runningStack } from "./redeploy.ts";
 import { readStackConfig, type StackConfig, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 import { printStatus } from "./status.ts";
@@ -21,11 +21,17 @@ import { whatToTry } from "./what-to-try.ts";
 // `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit.
 
 const linesBefore = 100;
+/** Exit code of what Ctrl-C ended. */
+const interrupted = 130;
 const rootDir = join(import.meta.dirname, "..", "..");
 const report = (line: string) => console.error(line);
 
 const commands: Record<string, (config: StackConfig, part: string | undefined) => Promise<number>> = {
   async up(config) {
+    process.once("SIGINT", () => {
+      report("Interrupted. What has started goes on in the background: `make down` stops it.");
+      process.exit(interrupted);
+    });
     await up(config, process.env, report);
     await seedNative(config, process.env, report);
     console.log(whatToTry(config, "native"));
@@ -69,6 +75,7 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
     return 0;
   },
   async seed(config) {
+    runningStack(config);
     await seedNative(config, process.env, report);
     return 0;
   },

@@ -20,10 +20,12 @@ describe("choice between Docker and native", function () {
     chmodSync(file, 0o755);
   }
 
-  function status(env: Record<string, string> = {}) {
+  const status = (env: Record<string, string> = {}) => run("status", env);
+
+  function run(command: string, env: Record<string, string> = {}) {
     const script = join(import.meta.dirname, "stack.sh");
     const path = [folder, dirname(process.execPath), "/usr/bin", "/bin"].join(":");
-    const result = spawnSync("sh", [script, "status"], {
+    const result = spawnSync("sh", [script, command], {
       encoding: "utf8",
       env: { PATH: path, HOME: folder, QUARTET_DATA_DIR: join(folder, "data"), ...env },
     });
@@ -58,5 +60,21 @@ describe("choice between Docker and native", function () {
     assert.match(refused.said, /^The Docker client is installed but its engine does not answer: .*\.\n$/);
     assert.equal(refused.code, 1);
     assert.match(status({ MODE: "podman" }).said, /^MODE must be docker or native, not "podman"\.\n$/);
+  });
+
+  it("says in one sentence that it cannot write its data", () => {
+    writeFileSync(join(folder, "file"), "");
+    for (const command of ["up", "dev"]) {
+      const { said, code } = run(command, { MODE: "native", QUARTET_DATA_DIR: join(folder, "file", "data") });
+      assert.match(said, /^The folder \S+\/file\/data cannot be written: .* QUARTET_DATA_DIR=\.$/m);
+      assert.equal(said.trim().split("\n").length, 2);
+      assert.equal(code, 1);
+    }
+  });
+
+  it("says that nothing runs to whoever would add products to it", () => {
+    const { said, code } = run("seed", { MODE: "native" });
+    assert.match(said, /^Quartet is not running: make up$/m);
+    assert.equal(code, 1);
   });
 });

@@ -53,7 +53,7 @@ native() { exec sh tools/setup.sh node tools/stack/cli.ts "$command" ${part:+"$p
 
 if [ "$command" = generate ]; then
   if sh tools/setup.sh --can; then prepare_native && say "The generated code is up to date."
-  elif engine_answers; then say "No Node here: the images generate the code in their build (make up)."
+  elif [ "${MODE:-}" != native ] && engine_answers; then say "No Node here: the images generate the code in their build (make up)."
   else sh tools/setup.sh true; fi
   exit
 fi
@@ -75,7 +75,9 @@ fi
 choose
 say "Mode: $mode ($reason)"
 case "$command" in
-  up | dev) mkdir -p "$data/run" && echo "$mode" >"$data/run/mode" ;;
+  up | dev)
+    { mkdir -p "$data/run" && echo "$mode" >"$data/run/mode"; } 2>/dev/null ||
+      fail "The folder $data cannot be written: give it to your user (chown), or choose another one with QUARTET_DATA_DIR=." ;;
 esac
 [ "$mode" = native ] || exec sh tools/stack/docker.sh "$command" ${part:+"$part"}
 case "$command" in
