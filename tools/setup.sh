@@ -47,11 +47,16 @@ can() {
   command -v npm >/dev/null && package_name >/dev/null
 }
 
+need_write() {
+  [ -w "$root" ] || fail "This checkout is not yours to write: give it to your user (chown), or clone anew."
+}
+
 # The packages named node-linux-* hold the binary itself; the package "node" only chooses among them in an install
 # script, which npm 11 blocks by default.
 fetch_node() {
   package=$(package_name) || fail "Node 22.18 or later is needed here, and Quartet can fetch it on Linux x64 and arm64 only: install it from your system's packages."
   command -v npm >/dev/null || fail "Node 22.18 or later is needed and there is no npm to fetch it with: install Node 24 (or run with Docker alone: make up)."
+  need_write
   say "Fetching Node $node_version into .tools/node (found: $(node --version 2>/dev/null || echo none))"
   rm -rf "$tools.part" && mkdir -p "$tools.part"
   printf '{ "private": true }\n' >"$tools.part/package.json"
@@ -64,6 +69,7 @@ fetch_node() {
 # No install script is needed: every native part comes as a prebuilt file. (better-sqlite3 would otherwise be compiled.)
 install_packages() {
   command -v npm >/dev/null || fail "npm is needed to install the packages and is not on PATH: it comes with Node 24."
+  need_write
   cd "$root"
   if [ -d node_modules ]; then npm install --no-save --ignore-scripts --loglevel=error >&2
   else
