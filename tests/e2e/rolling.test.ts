@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before, describe, it } from "mocha";
 import { serviceNames } from "../../tools/stack/stack-config.ts";
-import { assertBooksAgree } from "./books.ts";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { type Answer, logIn, newCustomer, newProduct, password, type ShopClient, shopClient } from "./shop-client.ts";
 import type { PartName } from "./system.ts";
