@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "@quartet/chassis/testing/eventually";
-import type { ServiceName } from "../../tools/stack/stack-config.ts";
 import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
+import type { ServiceName } from "../../tools/stack/stack-config.ts";
 import type { FaultShop } from "./fault-shop.ts";
 import type { Flow } from "./order-flows.ts";
 
