@@ -24,6 +24,9 @@ export interface RequestClaim {
   readonly hash: string;
 }
 
+/** "duplicate" means that nothing ran: the message was handled before, or is parked. */
+export type MessageResult = "done" | "duplicate";
+
 /**
  * What may be written over the hash of a claim to forget what was asked: from then on every request with its id counts as
  * a repetition.
@@ -49,12 +52,12 @@ export interface UnitOfWork {
     reload: (resource: string) => T,
   ): Promise<T>;
   /**
-   * The same, and claims the message in the same transaction, before the work runs. "duplicate" means that nothing ran:
-   * the message was handled before, or is parked. A redelivered message has the transaction for itself.
+   * The same, and claims the message in the same transaction, before the work runs, unless it is a duplicate. A redelivered
+   * message has the transaction for itself.
    */
-  commitMessage(message: IncomingMessage, work: () => Work<unknown>): Promise<"done" | "duplicate">;
+  commitMessage(message: IncomingMessage, work: () => Work<unknown>): Promise<MessageResult>;
   /** Claims a message that changes nothing. */
-  ignoreMessage(message: IncomingMessage): Promise<"done" | "duplicate">;
+  ignoreMessage(message: IncomingMessage): Promise<MessageResult>;
 }
 
 /** The unit of work over a migrated database. Events carry the trace of whoever calls it. */
@@ -81,7 +84,7 @@ export function createUnitOfWork(options: { readonly database: Database; readonl
     return done.value;
   }
 
-  async function commitMessage(message: IncomingMessage, work: () => Work<unknown>): Promise<"done" | "duplicate"> {
+  async function commitMessage(message: IncomingMessage, work: () => Work<unknown>): Promise<MessageResult> {
     const trace = currentTrace();
     return database.transact(
       () => {

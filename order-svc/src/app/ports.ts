@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
-import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
+import type { MessageResult, RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { Order, OrderState, TimelineEntry, Transition } from "../domain/order.ts";
 import type { PricedProduct } from "../domain/place-order.ts";
 
@@ -30,7 +30,11 @@ export interface OrderStore {
   /** Changes an order and returns it. */
   update(orderId: string, decide: (order: Order | undefined) => Transition): Promise<Order>;
   /** Changes an order by a message. A repeated message does nothing. */
-  record(orderId: string, message: IncomingMessage, decide: (order: Order | undefined) => Transition): Promise<void>;
+  record(
+    orderId: string,
+    message: IncomingMessage,
+    decide: (order: Order | undefined) => Transition,
+  ): Promise<MessageResult>;
   /**
    * Up to `limit` open orders, those that wait longest first, whose step's event the broker confirmed at `sentBefore` or
    * earlier. An event that is not confirmed is never overdue.
@@ -50,7 +54,7 @@ export interface OrderOfDeletedUser {
  */
 export interface DeletedUsers {
   /** Records that an account was deleted, by a message. A repeated message does nothing. */
-  record(userId: string, message: IncomingMessage): Promise<void>;
+  record(userId: string, message: IncomingMessage): Promise<MessageResult>;
   /** What is left to do: up to `limit` open orders, and up to `limit` unfinished users who have none. */
   unfinished(limit: number): Promise<{
     readonly orders: readonly OrderOfDeletedUser[];
@@ -72,7 +76,7 @@ export interface ProductReplica {
   /** Takes over an answer of product-svc. */
   confirm(products: readonly KnownProduct[]): Promise<void>;
   /** Takes over an event of product-svc. */
-  record(product: KnownProduct, message: IncomingMessage): Promise<void>;
+  record(product: KnownProduct, message: IncomingMessage): Promise<MessageResult>;
 }
 
 /** What product-svc says about the products asked for: all of them, that one does not exist, or nothing. */

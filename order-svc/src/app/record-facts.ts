@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { MessageResult } from "@quartet/chassis/storage/unit-of-work";
 import type { Moment, Money, Order, StockState, Transition } from "../domain/order.ts";
 import { type PaymentFact, recordPayment } from "../domain/record-payment.ts";
 import { recordStock } from "../domain/record-stock.ts";
@@ -17,8 +18,12 @@ export type PaymentNews = { readonly version: number } & (
  * that does not exist throw `not_found` ORDER_NOT_FOUND, so that they are parked where somebody sees them.
  */
 export interface RecordFacts {
-  stock(orderId: string, news: { state: StockState; version: number }, message: IncomingMessage): Promise<void>;
-  payment(orderId: string, news: PaymentNews, message: IncomingMessage): Promise<void>;
+  stock(
+    orderId: string,
+    news: { state: StockState; version: number },
+    message: IncomingMessage,
+  ): Promise<MessageResult>;
+  payment(orderId: string, news: PaymentNews, message: IncomingMessage): Promise<MessageResult>;
 }
 
 /** Creates the commands that record facts. */

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { MessageResult } from "@quartet/chassis/storage/unit-of-work";
 import type { PricedProduct } from "../domain/place-order.ts";
 import type { ProductReplica } from "./ports.ts";
 
-export type RecordProduct = (product: PricedProduct, message: IncomingMessage) => Promise<void>;
+export type RecordProduct = (product: PricedProduct, message: IncomingMessage) => Promise<MessageResult>;
 
 /** Creates the command that takes over what an event says about a product: it was true when the event was recorded. */
 export function createRecordProduct(deps: {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { MessageResult } from "@quartet/chassis/storage/unit-of-work";
 import type { DeletedUsers } from "./ports.ts";
 
-export type RecordUserDeleted = (userId: string, message: IncomingMessage) => Promise<void>;
+export type RecordUserDeleted = (userId: string, message: IncomingMessage) => Promise<MessageResult>;
 
 /**
  * Creates the command that records the deletion of an account: no new order from then on. The orders that are open are left
@@ -12,7 +13,8 @@ export function createRecordUserDeleted(deps: {
   onRecorded: () => void;
 }): RecordUserDeleted {
   return async (userId, message) => {
-    await deps.deletedUsers.record(userId, message);
+    const result = await deps.deletedUsers.record(userId, message);
     deps.onRecorded();
+    return result;
   };
 }

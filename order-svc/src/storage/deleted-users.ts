@@ -42,13 +42,12 @@ export function createDeletedUsers(options: {
     .prepare();
 
   return {
-    async record(userId, message) {
-      await unitOfWork.commitMessage(message, () => {
+    record: (userId, message) =>
+      unitOfWork.commitMessage(message, () => {
         const row = { userId, eventId: message.id, recordTime: now() };
         orm.insert(deletedUsers).values(row).onConflictDoNothing().run();
         return { value: undefined };
-      });
-    },
+      }),
 
     unfinished: async (limit) => ({
       orders: openOrders.all({ limit }),

@@ -106,13 +106,14 @@ export function createOrderStore(options: {
     },
 
     async record(orderId, message, decide) {
-      await unitOfWork.commitMessage(message, () => {
+      const result = await unitOfWork.commitMessage(message, () => {
         // The inbox forgets after a while, the timeline does not.
         if (entryOf.get({ orderId, eventId: message.id }) !== undefined) return { value: undefined };
         const order = load.order(orderId);
         return change(order, decide(order));
       });
       onChange(orderId);
+      return result;
     },
 
     overdue: async (sentBefore, limit) => overdueSteps.all({ sentBefore, limit }),

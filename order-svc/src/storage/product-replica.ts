@@ -44,8 +44,6 @@ export function createProductReplica(options: { database: Database; unitOfWork: 
     async confirm(known) {
       await unitOfWork.commit(() => save(known));
     },
-    async record(product, message) {
-      await unitOfWork.commitMessage(message, () => save([product]));
-    },
+    record: (product, message) => unitOfWork.commitMessage(message, () => save([product])),
   };
 }

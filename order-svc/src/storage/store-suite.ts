@@ -94,8 +94,8 @@ export function describeOrderStore(name: string, open: () => Promise<OpenStore>)
 
     it("handles a message once", async () => {
       await place();
-      await store.orders.record("o1", aMessage("m1"), reserve);
-      await store.orders.record("o1", aMessage("m1"), () => assert.fail("decided again"));
+      assert.equal(await store.orders.record("o1", aMessage("m1"), reserve), "done");
+      assert.equal(await store.orders.record("o1", aMessage("m1"), () => assert.fail("decided again")), "duplicate");
       assert.equal((await timeline()).length, 2);
     });
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
-import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
+import type { MessageResult, RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { CaptureResult } from "../domain/capture.ts";
 import type { Account, Money, Payment, PaymentDecision } from "../domain/payment.ts";
 
@@ -19,7 +19,7 @@ export interface PaymentStore {
     paymentId: string,
     message: IncomingMessage,
     decide: (payment: Payment | undefined) => PaymentDecision | undefined,
-  ): Promise<void>;
+  ): Promise<MessageResult>;
   /** Changes a payment that exists. Resolves with it after the change, or undefined when nothing changed. */
   update(paymentId: string, decide: (payment: Payment) => PaymentDecision | undefined): Promise<Payment | undefined>;
   /**

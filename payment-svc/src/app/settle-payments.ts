@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
+import type { MessageResult } from "@quartet/chassis/storage/unit-of-work";
 import { cancelPayment } from "../domain/cancel.ts";
 import { type NewPayment, openPayment } from "../domain/capture.ts";
 import type { PaymentStore } from "./ports.ts";
@@ -9,9 +10,9 @@ import type { PaymentStore } from "./ports.ts";
  */
 export interface SettlePayments {
   /** Opens the payment of an order that is ready for it. */
-  open(input: NewPayment, message: IncomingMessage): Promise<void>;
+  open(input: NewPayment, message: IncomingMessage): Promise<MessageResult>;
   /** Closes the money question of an order that was cancelled: what was captured goes back. */
-  cancel(order: { id: string; userId: string }, message: IncomingMessage): Promise<void>;
+  cancel(order: { id: string; userId: string }, message: IncomingMessage): Promise<MessageResult>;
 }
 
 /** Creates the commands. `onWork` is told that the provider may have to be asked. */
@@ -24,13 +25,15 @@ export function createSettlePayments(deps: {
   return {
     async open(input, message) {
       const time = now();
-      await payments.handle(input.id, message, (payment) => openPayment(payment, input, time));
+      const result = await payments.handle(input.id, message, (payment) => openPayment(payment, input, time));
       onWork();
+      return result;
     },
     async cancel(order, message) {
       const time = now();
-      await payments.handle(order.id, message, (payment) => cancelPayment(payment, order, time));
+      const result = await payments.handle(order.id, message, (payment) => cancelPayment(payment, order, time));
       onWork();
+      return result;
     },
   };
 }

@@ -54,8 +54,7 @@ describe("the payment store", () => {
   });
 
   it("opens a payment once, whatever the message is called", async () => {
-    await open("m1");
-    await open("m1");
+    assert.deepEqual([await open("m1"), await open("m1")], ["done", "duplicate"]);
     await open("m2", { amount: { currency: "EUR", minorUnits: 1 } });
     assert.deepEqual(load()?.amount, { currency: "EUR", minorUnits: 2598 });
   });

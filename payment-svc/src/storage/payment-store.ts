@@ -49,13 +49,12 @@ export function createPaymentStore(options: {
   };
 
   return {
-    async handle(paymentId, message, decide) {
-      await unitOfWork.commitMessage(message, () => {
+    handle: (paymentId, message, decide) =>
+      unitOfWork.commitMessage(message, () => {
         const payment = load.payment(paymentId);
         const decision = decide(payment);
         return decision === undefined ? { value: undefined } : save(payment, decision);
-      });
-    },
+      }),
 
     update: (paymentId, decide) =>
       unitOfWork.commit((): Work<Payment | undefined> => {

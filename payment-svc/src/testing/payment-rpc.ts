@@ -38,11 +38,11 @@ export interface PaymentRpc {
   /** How often the driver was told that there may be work. */
   readonly nudges: () => number;
   /** Opens a payment of 25.98, at second 1. */
-  open(id: string, changes?: { userId?: string; currency?: string }): Promise<void>;
+  open(id: string, changes?: { userId?: string; currency?: string }): Promise<unknown>;
   /** Records at second 3 that the provider captured it. */
   capture(id: string): Promise<void>;
   /** Cancels its order at second 4. */
-  cancel(id: string): Promise<void>;
+  cancel(id: string): Promise<unknown>;
   /** Records at second 5 that the provider carried out a refund. */
   refunded(id: string, requestId: string): Promise<void>;
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
-import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
+import type { MessageResult, RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { Product, ProductDecision } from "../domain/product.ts";
 import type { Products, Reservation, StockDecision } from "../domain/reservation.ts";
 
@@ -30,7 +30,7 @@ export interface ProductStore {
     productIds: readonly string[],
     message: IncomingMessage,
     decide: (reservation: Reservation | undefined, products: Products) => StockDecision | undefined,
-  ): Promise<void>;
+  ): Promise<MessageResult>;
 }
 
 /** What a list of active products is sorted by; what is equal in that, by id. */

@@ -88,8 +88,8 @@ export function createProductStore(options: {
         return { value: next, events: events.map(toOutgoing) };
       }),
 
-    async moveStock(orderId, productIds, message, decide) {
-      await unitOfWork.commitMessage(message, () => {
+    moveStock: (orderId, productIds, message, decide) =>
+      unitOfWork.commitMessage(message, () => {
         const reservation = load.reservation(orderId);
         const held = reservation?.lines.map((line) => line.productId) ?? [];
         const decision = decide(reservation, load.products([...new Set([...productIds, ...held])].sort()));
@@ -97,7 +97,6 @@ export function createProductStore(options: {
         decision.products.forEach(saveStock);
         saveReservation(decision.next);
         return { value: undefined, events: decision.events.map(toOutgoing) };
-      });
-    },
+      }),
   };
 }
