@@ -60,30 +60,31 @@ const publisherPoints = [
 ];
 const consumerPoints = [
   "consumer.before-claim",
-  "transaction.before-begin",
-  "consumer.after-claim",
-  "transaction.after-work",
   "transaction.before-commit",
   "transaction.after-commit",
-  "transaction.before-listeners",
   "consumer.before-ack",
   "consumer.after-ack",
 ];
-/** A message that was delivered before is recorded as started first: its first death is before it is acknowledged. */
-const redeliveryPoints = ["consumer.before-begin", "consumer.after-begin"];
 const callPoints = [
   "request.before-work",
-  "transaction.before-begin",
-  "transaction.after-work",
   "transaction.before-commit",
   "transaction.after-commit",
-  "transaction.before-listeners",
   "request.before-answer",
 ];
-const failurePoints = {
-  torn: ["consumer.before-park", "consumer.after-park"],
-  empty: ["consumer.before-postpone", "consumer.after-postpone", "consumer.after-begin-due"],
-} as const;
+/** What leaves disk and broker as one of the others does: tried with one message and one method of each service. */
+const innerPoints = ["transaction.before-begin", "transaction.after-work", "transaction.before-listeners"];
+/** A message that was delivered before is recorded as started first: its first death is before it is acknowledged. */
+const redeliveryPoints = ["consumer.before-begin", "consumer.after-begin"];
+/** A message that cannot be decoded is parked, one whose handler fails is tried again first. */
+const failurePoints = [
+  ["torn", "consumer.before-park"],
+  ["empty", "consumer.after-postpone"],
+] as const;
+const innerFailurePoints = [
+  ["torn", "consumer.after-park"],
+  ["empty", "consumer.before-postpone"],
+  ["empty", "consumer.after-begin-due"],
+] as const;
 const startPoints = [
   "leader.after-lock",
   "start.after-migration",
@@ -105,51 +106,58 @@ const stopPoints = [
 ];
 
 const registry = loadContract().registry;
-const events = [...eventCatalog(registry.files).values()];
-const serviceNames = [...new Set(events.map(({ publisher }) => publisher as ServiceName))];
+/** The services that are tried. A new one joins them when there is a flow for each of its events and methods. */
+export const triedServices: readonly ServiceName[] = ["user-svc", "product-svc", "order-svc", "payment-svc"];
+const isTried = (service: string) => triedServices.some((name) => name === service);
+const events = [...eventCatalog(registry.files).values()].filter(({ publisher }) => isTried(publisher));
 
 /** Every event at its publisher. */
-export function publisherCases(points: readonly string[] = publisherPoints): FailPointCase[] {
+function publisherCases(): FailPointCase[] {
   return events.flatMap(({ type, publisher, schema }) =>
-    points.map((point) => caseOf(publisher, [`${point}:${type}`], flowNamed(flowOfEvent, schema.name))),
+    publisherPoints.map((point) => caseOf(publisher, [`${point}:${type}`], flowNamed(flowOfEvent, schema.name))),
   );
 }
 
 /** Every event at each of its consumers, delivered for the first time and again. */
-export function consumerCases(points: readonly string[] = consumerPoints, again = redeliveryPoints): FailPointCase[] {
-  return consumptions().flatMap(({ service, type, flow }) => [
-    ...points.map((point) => caseOf(service, [`${point}:${type}`], flow)),
-    ...again.map((point) => caseOf(service, [`consumer.before-ack:${type}`, `${point}:${type}`], flow)),
+function consumerCases(): FailPointCase[] {
+  return consumptions().flatMap(({ service, type, flow, isFirst }) => [
+    ...[...consumerPoints, ...(isFirst ? ["consumer.after-claim", ...innerPoints] : [])].map((point) =>
+      caseOf(service, [`${point}:${type}`], flow),
+    ),
+    ...redeliveryPoints.map((point) => caseOf(service, [`consumer.before-ack:${type}`, `${point}:${type}`], flow)),
   ]);
 }
 
 /** A message of every type at each of its consumers that cannot be handled, in either way. */
-export function poisonCases(kinds: readonly ("torn" | "empty")[] = ["torn", "empty"]): FailPointCase[] {
-  return consumptions().flatMap(({ service, type }) =>
-    kinds.flatMap((kind) =>
-      failurePoints[kind].map((point) => {
-        const { flow, forget } = poison(service, type, kind);
-        return { ...caseOf(service, [`${point}:${type}`], flow), afterwards: forget };
-      }),
-    ),
+function poisonCases(): FailPointCase[] {
+  return consumptions().flatMap(({ service, type, isFirst }) =>
+    [...failurePoints, ...(isFirst ? innerFailurePoints : [])].map(([kind, point]) => {
+      const { flow, forget } = poison(service, type, kind);
+      return { ...caseOf(service, [`${point}:${type}`], flow), afterwards: forget };
+    }),
   );
 }
 
 /** Every method that changes something. */
-export function callCases(points: readonly string[] = callPoints): FailPointCase[] {
-  const methods = [...registry].flatMap((type) => (type.kind === "service" ? type.methods : [])).filter(hasPolicy);
-  const changing = methods.filter((method) => policyOf(method).idempotency !== Idempotency.NO_SIDE_EFFECTS);
+function callCases(): FailPointCase[] {
+  const methods = [...registry].flatMap((type) => (type.kind === "service" ? type.methods : []));
+  const changing = methods.filter((method) => {
+    if (!hasPolicy(method) || !isTried(serviceOf(method.parent.file))) return false;
+    return policyOf(method).idempotency !== Idempotency.NO_SIDE_EFFECTS;
+  });
   return changing.flatMap((method) => {
+    const service = serviceOf(method.parent.file);
+    const isFirst = changing.find(({ parent }) => parent === method.parent) === method;
     const claim = policyOf(method).idempotency === Idempotency.REQUEST_ID ? ["request.after-claim"] : [];
-    return [...points, ...(points === callPoints ? claim : [])].map((point) =>
-      caseOf(serviceOf(method.parent.file), [`${point}:${methodPath(method)}`], flowNamed(flowOfMethod, method.name)),
+    return [...callPoints, ...claim, ...(isFirst ? innerPoints : [])].map((point) =>
+      caseOf(service, [`${point}:${methodPath(method)}`], flowNamed(flowOfMethod, method.name)),
     );
   });
 }
 
 /** Every service while it starts and while it stops, as orders come in. */
-export function lifeCases(): FailPointCase[] {
-  return serviceNames.flatMap((service) => {
+function lifeCases(): FailPointCase[] {
+  return triedServices.flatMap((service) => {
     const flow = service === "user-svc" ? accounts : settled;
     return [
       ...startPoints.map((point) => caseOf(service, [point], flow)),
@@ -169,15 +177,20 @@ export function allCases(): FailPointCase[] {
  */
 export function toRounds(cases: readonly FailPointCase[]): FailPointCase[][] {
   const alone = cases.filter(({ env }) => env !== undefined).map((one) => [one]);
-  const lanes = serviceNames.map((name) => cases.filter(({ service, env }) => service === name && env === undefined));
+  const lanes = triedServices.map((name) => cases.filter(({ service, env }) => service === name && env === undefined));
   const length = Math.max(...lanes.map((lane) => lane.length));
   const rounds = Array.from({ length }, (_, index) => lanes.flatMap((lane) => lane[index] ?? []));
   return [...rounds, ...alone];
 }
 
+/** Who consumes what; `isFirst` of one type for each consumer. */
 function consumptions() {
-  return events.flatMap(({ type, consumers, schema }) =>
-    consumers.map((service) => ({ service: service as ServiceName, type, flow: flowNamed(flowOfEvent, schema.name) })),
+  return triedServices.flatMap((service) =>
+    events
+      .filter(({ consumers }) => consumers.includes(service))
+      .map(({ type, schema }, index) => {
+        return { service, type, flow: flowNamed(flowOfEvent, schema.name), isFirst: index === 0 };
+      }),
   );
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import type { ServiceName } from "../../tools/stack/stack-config.ts";
+import { deathsIn, placeOf } from "./deaths.ts";
 import type { FaultShop } from "./fault-shop.ts";
 import type { Flow } from "./order-flows.ts";
 
@@ -20,15 +21,6 @@ export interface FailPointCase {
   readonly prepare?: (shop: FaultShop) => Promise<void>;
   readonly whileDown?: (shop: FaultShop) => void;
   readonly afterwards?: (shop: FaultShop) => void;
-}
-
-/** What a fail point wrote before it killed its process. */
-interface Death {
-  readonly time: string;
-  readonly pid: number;
-  readonly fail_point: string;
-  readonly what?: string;
-  readonly passage: number;
 }
 
 const deathTimeoutMs = 60_000;
@@ -71,7 +63,7 @@ export async function runRound(shop: FaultShop, cases: readonly FailPointCase[])
   await stack.ready({ names: cases.map(({ service }) => service) });
   cases.forEach((dead, index) => {
     const { restarts, lastExit } = statusOf(shop, dead.service);
-    const found = deathsOf(shop, dead, startTime).map(({ fail_point, what }) => [fail_point, what]);
+    const found = deathsOf(shop, dead, startTime).map(placeOf);
     assert.deepEqual(found, dead.deaths.map(placeOf), `${dead.service} died elsewhere`);
     assert.equal(lastExit, "SIGKILL", `${dead.service} ended by itself`);
     assert.equal(restarts - (restartsBefore[index] ?? 0), dead.deaths.length, `${dead.service} died unasked`);
@@ -101,17 +93,8 @@ function statusOf({ system }: FaultShop, service: ServiceName) {
   return status;
 }
 
-function deathsOf({ system }: FaultShop, { service }: FailPointCase, startTime: string): Death[] {
-  const lines = system.stack.logs(service).split("\n");
-  return lines
-    .filter((line) => line.includes('"msg":"fail point"'))
-    .map((line) => JSON.parse(line) as Death)
-    .filter(({ time }) => time >= startTime);
-}
-
-function placeOf(failPoint: string): [string, string | undefined] {
-  const [, name = "", what] = /^([^:#]+)(?::(.+?))?(?:#\d+)?$/.exec(failPoint) ?? [];
-  return [name, what];
+function deathsOf({ system }: FaultShop, { service }: FailPointCase, startTime: string) {
+  return deathsIn(system.stack.logs(service)).filter(({ time }) => time >= startTime);
 }
 
 async function assertSound({ system }: FaultShop, service: ServiceName): Promise<void> {

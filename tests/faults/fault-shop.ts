@@ -20,6 +20,11 @@ export interface FaultShop {
   close(): Promise<void>;
 }
 
+/** The file of a service's database. */
+export function databaseOf({ dataDir }: Pick<FaultShop, "dataDir">, service: ServiceName): string {
+  return join(dataDir, service, `${service}.sqlite`);
+}
+
 /** As long as a token can be good: the longest campaign takes less. */
 const accessTokenLifetimeMs = 3_600_000;
 const enough = 100_000;
@@ -39,7 +44,7 @@ export async function openFaultShop(): Promise<FaultShop> {
     const cup = await newProduct(admin, { initialQuantity: enough });
     const soldOut = await newProduct(admin, { initialQuantity: 0 });
     const change = (service: ServiceName, sql: string) => {
-      const database = new BetterSqlite3(join(dataDir, service, `${service}.sqlite`));
+      const database = new BetterSqlite3(databaseOf({ dataDir }, service));
       try {
         database.exec(sql);
       } finally {

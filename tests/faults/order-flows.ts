@@ -10,7 +10,6 @@ export type Flow = (shop: FaultShop) => Promise<void>;
 const patienceMs = 60_000;
 /** Longer than a service needs to start again and cancel what waits. */
 const slowToken = "tok_delay_6000";
-const slowerToken = "tok_delay_15000";
 
 /** Places an order twice under one key, which must be one order. */
 async function place({ ada, cup }: FaultShop, token: string, more: readonly string[] = []): Promise<OrderJson> {
@@ -83,9 +82,17 @@ export const refunded: Flow = async (shop) => {
   await eventually("the order knows its refund", isTold, patienceMs);
 };
 
-/** An order whose step takes longer than it may, where order-svc has a short STEP_DEADLINE_MS. */
+/** An order whose payment nobody answers, where order-svc has a short STEP_DEADLINE_MS and payment-svc does not die. */
 export const expired: Flow = async (shop) => {
-  await ends(shop, await place(shop, slowerToken), "CANCELLED", "DEADLINE_EXCEEDED");
+  const { system, ada } = shop;
+  await system.stack.stop("payment-svc");
+  try {
+    await ada.reaches(await place(shop, "tok_visa"), "CANCELLED");
+  } finally {
+    system.stack.start("payment-svc");
+  }
+  const [newest] = (await ada.get("/v1/orders?pageSize=1")).body.orders;
+  await ends(shop, newest, "CANCELLED", "DEADLINE_EXCEEDED");
 };
 
 /** A customer who deletes the account while an order is open. */

@@ -7,8 +7,8 @@ import { cancelled, expired, refunded, settled, userDeleted } from "./order-flow
 import { accounts } from "./record-flows.ts";
 
 const stepDeadline = { STEP_DEADLINE_MS: "1500" };
-const overdue = "orders that took too long";
-const ofDeleted = "open orders of deleted users";
+/** What order-svc's workers say of themselves. */
+export const [overdueOrders, ofDeletedUsers] = ["orders that took too long", "open orders of deleted users"];
 const transactionPoints = ["transaction.after-work", "transaction.before-commit", "transaction.after-commit"] as const;
 
 /** What only one service does, and what runs by itself. */
@@ -42,13 +42,13 @@ function sweepCases(): FailPointCase[] {
   const sweep = ["sweep.after-batch", ...transactionPoints];
   return [
     ...sweep.map((point): FailPointCase => {
-      return { service: "order-svc", deaths: [`${point}:${overdue}`], flow: expired, env: stepDeadline };
+      return expiryCase(point);
     }),
     ...sweep.map((point): FailPointCase => {
-      return { service: "order-svc", deaths: [`${point}:${ofDeleted}`], flow: userDeleted };
+      return { service: "order-svc", deaths: [`${point}:${ofDeletedUsers}`], flow: userDeleted };
     }),
     // Its orders are cancelled in one transaction and the user is finished in the next.
-    { service: "order-svc", deaths: [`transaction.before-commit:${ofDeleted}#2`], flow: userDeleted },
+    { service: "order-svc", deaths: [`transaction.before-commit:${ofDeletedUsers}#2`], flow: userDeleted },
     ...["remove ended sessions", "remove expired sessions"].map((work): FailPointCase => {
       return { service: "user-svc", deaths: [`sweep.after-batch:${work}`], flow: accounts };
     }),
@@ -58,17 +58,23 @@ function sweepCases(): FailPointCase[] {
   ];
 }
 
-/** The kept copies of user-svc's keys, which every other service has. */
+/** A death at a moment of an order's expiry. */
+export function expiryCase(point: string): FailPointCase {
+  return { service: "order-svc", deaths: [`${point}:${overdueOrders}`], flow: expired, env: stepDeadline };
+}
+
+/** A death while a service keeps its copy of user-svc's keys, which all others have. */
+export function keyFileCase(service: ServiceName, point: string): FailPointCase {
+  const whileDown = ({ dataDir }: FaultShop) => rmSync(join(dataDir, service, `${service}-jwks.json`), { force: true });
+  return { service, deaths: [point], flow: settled, whileDown };
+}
+
 function keyCases(): FailPointCase[] {
   const services: ServiceName[] = ["product-svc", "order-svc", "payment-svc"];
-  return services.flatMap((service) =>
-    ["key-file.before-rename", "key-file.after-rename"].map((point) => ({
-      service,
-      deaths: [point] as const,
-      flow: settled,
-      whileDown: ({ dataDir }: FaultShop) => rmSync(join(dataDir, service, `${service}-jwks.json`), { force: true }),
-    })),
-  );
+  return services.flatMap((service) => [
+    keyFileCase(service, "key-file.before-rename"),
+    keyFileCase(service, "key-file.after-rename"),
+  ]);
 }
 
 /** The start after an account was deleted rewrites the file. */
@@ -81,14 +87,18 @@ function erasureCases(): FailPointCase[] {
   }));
 }
 
-/** What is old enough to be removed: events that went out long ago. */
+/** A death while a service removes what is old enough: more events that went out long ago than go in one slice. */
+export function cleanUpCase(service: ServiceName): FailPointCase {
+  const whileDown = ({ change }: FaultShop) =>
+    change(
+      service,
+      `WITH RECURSIVE old (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM old WHERE number < 250)
+       INSERT INTO outbox (event_id, type, aggregate, version, payload, create_time, sent_time)
+       SELECT 'old-' || number, 'shop.old.v1.Old', 'old/1', number, x'', 1, 1 FROM old`,
+    );
+  return { service, deaths: ["clean-up.after-slice"], flow: settled, whileDown };
+}
+
 function cleanUpCases(): FailPointCase[] {
-  const services: ServiceName[] = ["user-svc", "product-svc", "order-svc", "payment-svc"];
-  return services.map((service) => ({
-    service,
-    deaths: ["clean-up.after-slice"],
-    flow: settled,
-    whileDown: ({ change }: FaultShop) =>
-      change(service, "UPDATE outbox SET sent_time = 1 WHERE sent_time IS NOT NULL"),
-  }));
+  return (["user-svc", "product-svc", "order-svc", "payment-svc"] as const).map(cleanUpCase);
 }

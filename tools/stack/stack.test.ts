@@ -68,6 +68,21 @@ describe("stack", function () {
     assert.match(running.logs("user-svc"), /flag undefined/);
   });
 
+  it("adds to the environment of single starts, one after the other", async () => {
+    const running = await start();
+    await running.stop("order-svc");
+    running.start("order-svc", { FLAG: "first" }, { FLAG: "second" });
+    for (const restarts of [1, 2]) {
+      await running.ready();
+      running.kill("order-svc", "SIGKILL");
+      const count = () => running.status().find(({ name }) => name === "order-svc")?.restarts;
+      assert.ok(await waitUntil(() => count() === restarts, boundMs, 20));
+    }
+    await running.ready();
+    const flags = [...running.logs("order-svc").matchAll(/flag (\w+)/g)].map(([, flag]) => flag);
+    assert.deepEqual(flags, ["up", "first", "second", "up"]);
+  });
+
   it("starts a killed service again and leaves the others alone", async () => {
     const running = await start();
     const killed = pidOf(running, "order-svc");
