@@ -9,7 +9,7 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit check format test new-service split clean
+.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit check format test faults verify new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
@@ -75,6 +75,14 @@ audit: ## Say whether the books of the running system add up, and what does not:
 test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TESTS='order-svc/src/**/*.test.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@set -f; $(SETUP) node tools/test.ts $(TESTS)
+
+faults: .build/generated ## Kill parts at random during checkouts, look for what is lost or doubled: SEED= CHECKOUTS=
+	@$(SETUP) node tools/stack/cli.ts fetch
+	@$(SETUP) node tools/test.ts tests/faults/campaign.test.ts
+
+verify: .build/generated ## Run the long campaigns, which take an hour or more: TESTS='tests/faults/*.verify.ts'
+	@$(SETUP) node tools/stack/cli.ts fetch
+	@set -f; $(SETUP) node tools/test.ts $(or $(TESTS),tests/**/*.verify.ts)
 
 .build/installed: package-lock.json package.json
 	@$(SETUP) --install

@@ -19,6 +19,7 @@ const noLimit = { burst: 100_000, perSecond: 100_000 };
 /** A system of processes on this machine, with its stack for tests that need more of it. */
 export interface NativeSystem extends System {
   readonly stack: Stack;
+  readonly dataDir: string;
 }
 
 /** Starts a whole shop on free ports, with an administrator. */
@@ -56,6 +57,7 @@ function nativeSystem(options: {
 
   return {
     stack,
+    dataDir,
     gateway: stack.urls.gateway,
     stop: (part) => stack.stop(part),
     async start(part) {

@@ -51,7 +51,8 @@ const settleTimeoutMs = 60_000;
 const lookIntervalMs = 25;
 const newProductTimeoutMs = 20_000;
 const patienceMs = 60_000;
-const retryDelayMs = 50;
+const retryDelayMinMs = 50;
+const retryDelayMaxMs = 1_000;
 /** What a caller gets while a part is away: worth the same request again. */
 const passingStatuses = new Set([429, 502, 503, 504]);
 export const password = "correct horse battery staple";
@@ -81,12 +82,13 @@ export function shopClient(gateway: string, token?: string): ShopClient {
 export function patient(client: ShopClient, onRetry: (what: number | string) => void = () => {}): ShopClient {
   return clientWith(client.gateway, client.token, async (method, path, body, headers) => {
     const end = Date.now() + patienceMs;
-    for (;;) {
+    for (let delayMs = retryDelayMinMs; ; delayMs = Math.min(2 * delayMs, retryDelayMaxMs)) {
       const answer = await client.call(method, path, body, headers).catch((error: Error) => error);
       if (!(answer instanceof Error) && !passingStatuses.has(answer.status)) return answer;
       onRetry(answer instanceof Error ? answer.message : answer.status);
       if (Date.now() > end) throw new Error(`${method} ${path} is not answered`, { cause: answer });
-      await delay(retryDelayMs);
+      // Jittered, so that those who lost one part do not come back in step.
+      await delay(delayMs * (0.5 + Math.random() / 2));
     }
   });
 }
@@ -130,7 +132,7 @@ function clientWith(gateway: string, token: string | undefined, call: Call): Sho
 }
 
 /** Whether nothing more is to come for an order, by what a caller sees of it. */
-function isSettled(order: OrderJson): boolean {
+export function isSettled(order: OrderJson): boolean {
   if (order.state === "STATE_CONFIRMED") return order.stockState === "STOCK_STATE_SOLD";
   if (order.state !== "STATE_CANCELLED" || order.stockState !== "STOCK_STATE_RELEASED") return false;
   const [captured = "0", refunded = "0"] = [order.captured?.minorUnits, order.refunded?.minorUnits];
