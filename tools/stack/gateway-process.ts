@@ -24,17 +24,19 @@ interface GatewaySetup {
   dataDir: string;
   logsDir: string;
   ports: StackPorts;
+  /** Where services are reached instead of at their own ports. */
+  upstreamPorts?: Partial<StackPorts["services"]>;
   corsOrigins: readonly string[];
   rateLimits?: Parameters<typeof renderGateway>[0]["rateLimits"];
 }
 
 function writeConfiguration(setup: GatewaySetup, name: string): string {
-  const { rootDir, dataDir, ports, corsOrigins, rateLimits } = setup;
+  const { rootDir, dataDir, ports, upstreamPorts, corsOrigins, rateLimits } = setup;
   const descriptorPath = join(rootDir, "proto", "gen", "contract.binpb");
   if (!existsSync(descriptorPath)) throw new StackError("The contract has not been generated: `make generate` first.");
   const upstreams: Record<string, Upstream> = {};
   for (const name of serviceNames) {
-    const { rpc, http } = ports.services[name];
+    const { rpc, http } = upstreamPorts?.[name] ?? ports.services[name];
     upstreams[name] = { host: "127.0.0.1", grpcPort: rpc, httpPort: http };
   }
   const folder = join(dataDir, "envoy");

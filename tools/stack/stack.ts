@@ -8,11 +8,19 @@ import { prepareRabbit, provideRabbit, type RabbitTools } from "./rabbitmq.ts";
 import { answersOk, brokerAnswers, waitUntil } from "./ready.ts";
 import type { ProcessStatus } from "./run-state.ts";
 import { serviceProcess } from "./service-process.ts";
-import { byService, type ServiceName, type StackPorts, serviceNames } from "./stack-config.ts";
+import { byService, type ServiceName, type ServicePorts, type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 import { type ProcessSpec, type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Ports on loopback that lead to a part by another way, for those who want to put something in between. */
+export interface Detours {
+  /** To the broker, for single services. */
+  readonly amqp?: Partial<Record<ServiceName, number>>;
+  /** To services, for the gateway. */
+  readonly services?: Partial<Record<ServiceName, ServicePorts>>;
+}
 
 /** What `startStack` starts and how. */
 export interface StackOptions {
@@ -31,6 +39,7 @@ export interface StackOptions {
   /** Programs found before; looked for (and where that is allowed, installed) when not given. */
   readonly envoy?: string;
   readonly rabbit?: RabbitTools;
+  readonly detours?: Detours;
   /** Leave the gateway out. */
   readonly withoutGateway?: boolean;
   readonly env?: Environment;
@@ -89,10 +98,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     amqpUrl = rabbit.url;
     specs.push(...rabbit.specs);
   }
-  const shared = { rootDir, dataDir, logsDir, stackPorts: ports, amqpUrl };
+  const shared = { rootDir, dataDir, logsDir, stackPorts: ports };
+  const amqpUrlOf = (service: ServiceName) => withPort(amqpUrl, options.detours?.amqp?.[service]);
   const environmentOf = (service: ServiceName) => ({ ...env, ...options.serviceEnv?.[service] });
   for (const service of serviceNames) {
-    specs.push(serviceProcess({ ...shared, service, ports: ports.services[service], env: environmentOf(service) }));
+    const own = { service, ports: ports.services[service], amqpUrl: amqpUrlOf(service), env: environmentOf(service) };
+    specs.push(serviceProcess({ ...shared, ...own }));
   }
   if (options.withoutGateway !== true) {
     const binary = options.envoy ?? (await provideEnvoy(env, rootDir, report));
@@ -103,6 +114,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         dataDir,
         logsDir,
         ports,
+        upstreamPorts: options.detours?.services,
         corsOrigins: options.corsOrigins ?? [],
         rateLimits: options.rateLimits,
       }),
@@ -153,7 +165,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       const name = `${service}-${[...supervised.keys()].filter((key) => key.startsWith(service)).length + 1}`;
       httpUrls.set(name, url(http));
       const env = { ...environmentOf(service), ...twinEnv };
-      add(serviceProcess({ ...shared, service, name, ports: { rpc, http }, env }));
+      add(serviceProcess({ ...shared, service, name, ports: { rpc, http }, amqpUrl: amqpUrlOf(service), env }));
       return { name, rpc: `127.0.0.1:${rpc}`, http: url(http) };
     },
     logs(name) {
@@ -182,3 +194,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 const url = (port: number) => `http://127.0.0.1:${port}`;
+
+function withPort(address: string, port: number | undefined): string {
+  if (port === undefined) return address;
+  const moved = new URL(address);
+  moved.port = String(port);
+  return moved.href;
+}
