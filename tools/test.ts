@@ -3,16 +3,20 @@ import { dirname, join } from "node:path";
 import { startLane } from "./test-lane.ts";
 
 // `node tools/test.ts [FILES...]`: runs mocha on these files and ends with one line "N passed, N failed". Without files it
-// runs all tests, those of the parts beside those of the whole: most of them wait for processes, which leaves a processor idle.
-const partTests = ["*/src/**/*.test.ts", "proto/*.test.ts", "tools/**/*.test.ts"];
-const wholeTests = ["tests/**/*.test.ts"];
+// runs all tests, in two halves that take about as long as each other: most tests wait for processes, which leaves a
+// processor idle.
+const longTests = ["tests/{e2e,faults,simulation}/**/*.test.ts"];
+const otherTests = [
+  ...["*/src/**/*.test.ts", "proto/*.test.ts", "tools/**/*.test.ts"],
+  ...["tests/*.test.ts", "tests/!(e2e|faults|simulation)/**/*.test.ts"],
+];
 
 const rootDir = join(import.meta.dirname, "..");
 const mocha = join(dirname(createRequire(import.meta.url).resolve("mocha/package.json")), "bin", "mocha.js");
 const colors = process.stdout.isTTY ? ["--color"] : [];
 
 const chosen = process.argv.slice(2);
-const lanes = (chosen.length > 0 ? [chosen] : [wholeTests, partTests]).map((files) =>
+const lanes = (chosen.length > 0 ? [chosen] : [longTests, otherTests]).map((files) =>
   startLane({ command: process.execPath, args: [mocha, ...colors, ...files], cwd: rootDir }),
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
