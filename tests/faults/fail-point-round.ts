@@ -75,7 +75,7 @@ export async function runRound(shop: FaultShop, cases: readonly FailPointCase[])
     stack.start(service);
   }
   for (const { service } of cases) await assertSound(shop, service);
-  await assertBooksAgree(system);
+  await assertBooksAgree(system, { timeoutMs: convergenceMaxMs });
   const convergenceMs = performance.now() - endTime;
   assert.ok(convergenceMs <= convergenceMaxMs, `the books took ${Math.round(convergenceMs)} ms`);
   return { deaths: cases.reduce((sum, { deaths }) => sum + deaths.length, 0), convergenceMs };
