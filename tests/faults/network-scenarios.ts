@@ -10,6 +10,8 @@ export interface NetworkScenario {
   readonly begin: (links: Links) => void | Promise<void>;
   /** What is done again and again meanwhile. */
   readonly repeat?: { readonly everyMs: number; readonly act: (links: Links, random: SeededRandom) => void };
+  /** Whether connections end by it, so that new ones are made. */
+  readonly breaksConnections?: true;
   /** Whether every call is answered at once all the time: no caller has to repeat anything. */
   readonly answersThroughout: boolean;
   /** Whether it ends by itself: what is dead is found out and replaced while the fault lasts. */
@@ -57,6 +59,7 @@ const brokerScenarios: readonly NetworkScenario[] = [
   {
     name: "product-svc no longer hears the broker, which hears it",
     begin: ({ broker }) => broker["product-svc"].forget("toClient"),
+    breaksConnections: true,
     answersThroughout: true,
     endsByItself: ({ broker }) => broker["product-svc"],
     recoveryMaxMs: brokerRecoveryMs,
@@ -64,6 +67,7 @@ const brokerScenarios: readonly NetworkScenario[] = [
   {
     name: "the broker no longer hears payment-svc, which hears it",
     begin: ({ broker }) => broker["payment-svc"].forget("toServer"),
+    breaksConnections: true,
     answersThroughout: true,
     endsByItself: ({ broker }) => broker["payment-svc"],
     recoveryMaxMs: silentPublisherRecoveryMs,
@@ -77,12 +81,14 @@ const brokerScenarios: readonly NetworkScenario[] = [
         for (const service of serviceNames) if (random.chance(0.5)) broker[service].reset();
       },
     },
+    breaksConnections: true,
     answersThroughout: true,
     recoveryMaxMs: brokerRecoveryMs,
   },
   {
     name: "connections to the broker break in mid-frame",
     begin: allBroker({ toServer: { cutAfterBytesMax: 30_000 }, toClient: { cutAfterBytesMax: 60_000 } }),
+    breaksConnections: true,
     answersThroughout: true,
     recoveryMaxMs: brokerRecoveryMs,
   },
@@ -101,6 +107,7 @@ const brokerScenarios: readonly NetworkScenario[] = [
   {
     name: "the broker refuses connections",
     begin: ({ broker }) => eachOf(broker, (link) => link.refuse(true)),
+    breaksConnections: true,
     answersThroughout: true,
     recoveryMaxMs: brokerRecoveryMs,
   },
@@ -123,12 +130,14 @@ const neighbourScenarios: readonly NetworkScenario[] = [
     name: "connections of order-svc to product-svc break in mid-frame",
     begin: ({ catalogue }) =>
       catalogue.set({ toServer: { cutAfterBytesMax: 3_000 }, toClient: { cutAfterBytesMax: 3_000 } }),
+    breaksConnections: true,
     answersThroughout: true,
     recoveryMaxMs: neighbourRecoveryMs,
   },
   {
     name: "order-svc no longer hears product-svc, which hears it",
     begin: ({ catalogue }) => catalogue.forget("toClient"),
+    breaksConnections: true,
     answersThroughout: true,
     endsByItself: ({ catalogue }) => catalogue,
     recoveryMaxMs: neighbourRecoveryMs,
@@ -163,6 +172,7 @@ const gatewayScenarios: readonly NetworkScenario[] = [
         for (const service of serviceNames) if (random.chance(0.5)) gateway[service].reset();
       },
     },
+    breaksConnections: true,
     answersThroughout: false,
     recoveryMaxMs: gatewayRecoveryMs,
   },
@@ -176,6 +186,7 @@ const gatewayScenarios: readonly NetworkScenario[] = [
     name: "connections of the gateway to order-svc break in mid-frame",
     begin: ({ gateway }) =>
       gateway["order-svc"].set({ toServer: { cutAfterBytesMax: 9_000 }, toClient: { cutAfterBytesMax: 9_000 } }),
+    breaksConnections: true,
     answersThroughout: false,
     recoveryMaxMs: gatewayRecoveryMs,
   },
@@ -185,6 +196,7 @@ const gatewayScenarios: readonly NetworkScenario[] = [
       gateway["payment-svc"].forget("toClient");
       gateway["order-svc"].forget("toClient");
     },
+    breaksConnections: true,
     answersThroughout: false,
     endsByItself: ({ gateway }) => gateway["order-svc"],
     recoveryMaxMs: gatewayRecoveryMs,
@@ -192,6 +204,7 @@ const gatewayScenarios: readonly NetworkScenario[] = [
   {
     name: "order-svc no longer hears the gateway, which hears it",
     begin: ({ gateway }) => gateway["order-svc"].forget("toServer"),
+    breaksConnections: true,
     answersThroughout: false,
     endsByItself: ({ gateway }) => gateway["order-svc"],
     recoveryMaxMs: gatewayRecoveryMs,
@@ -199,6 +212,7 @@ const gatewayScenarios: readonly NetworkScenario[] = [
   {
     name: "every service refuses the gateway's connections",
     begin: ({ gateway }) => eachOf(gateway, (link) => link.refuse(true)),
+    breaksConnections: true,
     answersThroughout: false,
     recoveryMaxMs: gatewayRecoveryMs,
   },

@@ -19,6 +19,8 @@ export interface Links {
 /** A whole shop whose parts reach each other over faulty links. */
 export interface NetworkSystem extends NativeSystem {
   readonly links: Links;
+  /** How many connections were made so far, over all links. */
+  connectionsMade(): number;
   /** Takes all faults away. */
   heal(): Promise<void>;
 }
@@ -59,6 +61,7 @@ export async function startNetworkSystem(random: SeededRandom): Promise<NetworkS
     return {
       ...system,
       links,
+      connectionsMade: () => all.reduce((sum, link) => sum + link.accepted(), 0),
       async heal() {
         for (const link of all) link.set({});
         await Promise.all(all.map((link) => link.refuse(false)));

@@ -48,6 +48,7 @@ export async function runScenario(options: {
   const beginTime = performance.now();
   const acceptedBefore = scenario.endsByItself?.(links).accepted() ?? 0;
   const acknowledgedBefore = crowd.acknowledged();
+  const connectionsBefore = system.connectionsMade();
   await scenario.begin(links);
   const { everyMs = 0, act } = scenario.repeat ?? {};
   const timer = act === undefined ? undefined : setInterval(() => act(links, random), everyMs);
@@ -64,6 +65,8 @@ export async function runScenario(options: {
   await system.heal();
   const afterMs = await probe(venue);
   recoveryMs ??= afterMs;
+  const connections = system.connectionsMade() - connectionsBefore;
+  if (scenario.breaksConnections === true && connections === 0) problems.push("no connection was broken");
   if (isTimed && recoveryMs > scenario.recoveryMaxMs) problems.push(`recovered after ${Math.round(recoveryMs)} ms`);
   crowd.close();
   await crowd.done;
@@ -80,6 +83,7 @@ export async function runScenario(options: {
     problems: problems.slice(0, problemsShownMax),
     figures: [
       `${acknowledgedDuring} orders accepted meanwhile, ${crowd.checkouts.length} checkouts in all`,
+      `${connections} connections made again`,
       `${repeats} calls repeated, slowest call ${(slowestCallMs / 1000).toFixed(1)} s`,
       `recovered ${(recoveryMs / 1000).toFixed(1)} s after its ${scenario.endsByItself === undefined ? "end" : "beginning"}`,
     ].join("; "),
