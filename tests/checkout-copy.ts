@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const root = join(import.meta.dirname, "..");
-const notCopied = new Set([".git", ".data", ".tools", "node_modules", "dist", "compile-cache"]);
+const notCopied = new Set([".git", ".data", "backups", ".tools", "node_modules", "dist", "compile-cache"]);
 const outputMaxBytes = 16 * 1024 * 1024;
 
 /** A copy of the checkout, with what is installed and fetched in the original. */

@@ -92,6 +92,7 @@ describe("the list of services", () => {
       const volume = `${name.replace(/-svc$/, "")}-data`;
       assert.deepEqual(service.volumes, [`${volume}:/data`, "broker-secret:/secret:ro"]);
       assert.ok(volume in compose.volumes, volume);
+      assert.ok(compose.services.backup?.volumes.includes(`${volume}:/data/${name}`), "is backed up");
     });
 
     it(`has ${name} in the lockfile as its package.json is, and in the README`, () => {

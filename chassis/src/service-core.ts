@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonConfig } from "./common-config.ts";
 import { armFailPoint, failPoint } from "./fail-point.ts";
@@ -41,6 +41,7 @@ export async function openServiceCore(
   armFailPoint(config.failPoint);
   // Password hashes and signing keys are in there.
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  refuseHalfRestored(config.dataDir);
   const database = openDatabase({ file: join(config.dataDir, `${name}.sqlite`) });
   try {
     await migrate(database, [chassisMigrations, options.migrations]);
@@ -60,4 +61,10 @@ export async function openServiceCore(
     await database.close();
     throw error;
   }
+}
+
+/** A restore that was interrupted may have put back some of the files that belong together. */
+function refuseHalfRestored(dataDir: string): void {
+  const part = join(dataDir, "restore.part");
+  if (existsSync(part)) throw new Error(`${part} is left of a restore that was interrupted: run it again`);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -49,6 +49,11 @@ describe("service host", () => {
     assert.equal(await Promise.race([stopped.then(() => "stopped"), delay(0, "draining")]), "draining");
     await stopped;
     await assert.rejects(get("/healthz"));
+  });
+
+  it("does not start beside what an interrupted restore left", async () => {
+    mkdirSync(join(home, "data", "restore.part"), { recursive: true });
+    await assert.rejects(createService(), /restore\.part is left of a restore that was interrupted: run it again/);
   });
 
   it("leaves a stop as much time as its settings allow", async () => {

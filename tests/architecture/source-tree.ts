@@ -23,7 +23,17 @@ export const services: readonly string[] = serviceNames;
 /** Every package of the workspace. */
 export const packages: readonly string[] = ["proto", "chassis", ...services];
 
-const foreignFolders = new Set(["node_modules", "dist", "gen", "released", ".git", ".build", ".data", ".tools"]);
+const foreignFolders = new Set([
+  "node_modules",
+  "dist",
+  "gen",
+  "released",
+  ".git",
+  ".build",
+  ".data",
+  ".tools",
+  "backups",
+]);
 const readNames =
   /\.(ts|mjs|js|json|sql|proto|sh|ya?ml|md)$|^(Makefile|Dockerfile|run|\.dockerignore|\.gitattributes)$/;
 const fileMaxBytes = 1_000_000;

@@ -29,5 +29,5 @@ export const consumersOf: Readonly<Record<string, readonly ServiceName[]>> = {
 
 /** The service that publishes an event of this type. */
 export function publisherOf(type: string): ServiceName {
-  return `${type.split(".")[1]}-svc` as ServiceName;
+  return `${type.split(".")[1]?.replaceAll("_", "-")}-svc` as ServiceName;
 }

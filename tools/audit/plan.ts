@@ -1,3 +1,4 @@
+import { serviceNames } from "../stack/stack-config.ts";
 import { type Book, bookQueries } from "./books.ts";
 import type { AuditSource } from "./finding.ts";
 import { causeRules } from "./rules/causes.ts";
@@ -45,7 +46,7 @@ interface Step {
  * what the provider did and the provider on what it was asked: hence the way there and back. The same goes for messages:
  * inboxes are read before the outboxes that they come from.
  */
-const steps: readonly Step[] = [
+const mainSteps: readonly Step[] = [
   { source: "test-provider", books: ["operations"] },
   { source: "payment-svc", books: ["payments", "refunds"], restBooks: ["messages"] },
   { source: "product-svc", books: ["reservations"], restBooks: ["messages"] },
@@ -55,6 +56,12 @@ const steps: readonly Step[] = [
   { source: "test-provider", books: ["operations"] },
   { source: "user-svc", books: [], restBooks: ["accounts", "events"] },
 ];
+
+/** Services that the checkout does without: what holds for every service is looked at in their files too. */
+const otherSteps = serviceNames
+  .filter((service) => !mainSteps.some(({ source }) => source === service))
+  .map((source): Step => ({ source, books: [], restBooks: ["events", "messages"] }));
+const steps = [...mainSteps, ...otherSteps];
 
 /** What to read, in this order. The rules about one database belong to its first look. */
 export function planOf(mode: AuditMode): readonly Look[] {

@@ -20,6 +20,10 @@ export const registrations: readonly Registration[] = [
   { path: "README.md", add: addToReadme },
   { path: "docs/errors.md", add: addToErrors },
   { path: "tests/access/belongings.ts", add: addToBelongings },
+  {
+    path: "tools/audit/consumers.ts",
+    add: (text, { one }) => insert(text, /^\};$/m, "before", [`  "shop.${one.snake}.v1.${one.pascal}Created": [],`]),
+  },
 ];
 
 function addToCompose(text: string, { one, ports }: Filling): string {
@@ -38,7 +42,9 @@ function addToCompose(text: string, { one, ports }: Filling): string {
   ]);
   const gatewayWaits = /^( {6}[a-z0-9-]+-svc: \{ condition: service_healthy \}\n)+/m;
   const withGateway = insert(withService, gatewayWaits, "after", [`      ${service}: { condition: service_healthy }`]);
-  return insert(withGateway, /^ {2}broker-data:$/m, "before", [`  ${one.kebab}-data:`]);
+  const withVolume = insert(withGateway, /^ {2}broker-data:$/m, "before", [`  ${one.kebab}-data:`]);
+  const backedUp = /^( {6}- [a-z0-9-]+-data:\/data\/[a-z0-9-]+-svc\n)+/m;
+  return insert(withVolume, backedUp, "after", [`      - ${one.kebab}-data:/data/${service}`]);
 }
 
 function addToReadme(text: string, { one, many }: Filling): string {

@@ -18,7 +18,8 @@ import { printStatus } from "./status.ts";
 import { up } from "./up.ts";
 import { whatToTry } from "./what-to-try.ts";
 
-// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit.
+// `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit,
+// backup, restore and replay.
 
 const linesBefore = 100;
 /** Exit code of what Ctrl-C ended. */
@@ -83,6 +84,18 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
     // Needs installed packages, which whoever only wants to see or stop what runs may not have.
     const { auditNative } = await import("../audit/audit-native.ts");
     return await auditNative(config, process.env, (line) => console.log(line));
+  },
+  async backup(config) {
+    await (await import("../backup/native.ts")).backUpNative(config, process.env, report);
+    return 0;
+  },
+  async restore(config) {
+    await (await import("../backup/native.ts")).restoreNative(config, process.env, report);
+    return 0;
+  },
+  async replay(config) {
+    (await import("../backup/native.ts")).replayNative(config, process.env, report);
+    return 0;
   },
   async admin(config) {
     const { email, password } = await resetAdmin({ rootDir, dataDir: config.dataDir, env: process.env });

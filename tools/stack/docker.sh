@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin and audit. Needs no Node on the host.
+# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit, backup, restore and replay. Needs no Node on the host.
 set -eu
 
 command=$1
@@ -126,6 +126,10 @@ case "$command" in
   seed)
     need_running
     seed ;;
+  backup | restore | replay)
+    only_ours
+    docker compose build --quiet backup
+    . tools/backup/docker-backup.sh ;;
   audit)
     need_running
     docker compose build --quiet seed

@@ -1,0 +1,24 @@
+import { connect } from "amqplib";
+import { serviceNames } from "../stack/stack-config.ts";
+
+/** Removes all messages from the queues of the services, also dead letters. Rejects when the broker does not answer. */
+export async function emptyQueues(amqpUrl: string): Promise<void> {
+  const connection = await connect(amqpUrl);
+  connection.on("error", () => {});
+  try {
+    for (const queue of serviceNames.flatMap((service) => [`${service}.events`, `${service}.events.dead`])) {
+      // The broker closes a channel that asks for a queue which is not there.
+      const channel = await connection.createChannel();
+      channel.on("error", () => {});
+      const isThere = await channel.checkQueue(queue).then(
+        () => true,
+        () => false,
+      );
+      if (!isThere) continue;
+      await channel.purgeQueue(queue);
+      await channel.close();
+    }
+  } finally {
+    await connection.close().catch(() => {});
+  }
+}
