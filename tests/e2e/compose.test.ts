@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "mocha";
 import { describeCheckout } from "./checkout-suite.ts";
 import { type ComposeSystem, startComposeSystem, whyNoCompose } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
+import { logIn, newProduct } from "./shop-client.ts";
 
 const rootDir = join(import.meta.dirname, "..", "..");
 const reason = whyNoCompose();
@@ -17,7 +20,8 @@ if (reason === undefined) {
   describeCheckout("docker compose", open, (shop) => {
     protocolCases(shop);
 
-    const audit = () => spawnSync("make", ["audit"], { cwd: rootDir, env: compose.env, encoding: "utf8" });
+    const make = (...args: string[]) => spawnSync("make", args, { cwd: rootDir, env: compose.env, encoding: "utf8" });
+    const audit = () => make("audit");
     it("passes make audit, which has looked at everything", () => {
       const { status, stdout } = audit();
       assert.match(stdout, /Everything adds up\.\n$/);
@@ -30,6 +34,28 @@ if (reason === undefined) {
       assert.match(stdout, /product-svc: its container does not answer\n[\s\S]*What was looked at adds up\.\n$/);
       assert.equal(status, 0);
     });
+    it("restores by make what make backup has kept, and publishes it again by make replay", async () => {
+      const { ada, cup, system } = shop();
+      const folder = mkdtempSync(join(tmpdir(), "quartet-compose-"));
+      try {
+        const kept = await ada.order([{ product: cup, quantity: 1 }]);
+        await ada.settles(kept);
+        const backup = make("backup", `TO=${folder}/kept`);
+        assert.match(backup.stderr, /Backed up 5 files of .* checked\./);
+        const since = await newProduct(await logIn(system.gateway, system.admin));
+        assert.match(make("restore", `FROM=${folder}/kept`).stderr, /Quartet is running: stop everything first/);
+        assert.equal(make("down").status, 0);
+        const restored = make("restore", `FROM=${folder}/kept`);
+        assert.match(restored.stderr, /Everything is as it was at/);
+        await system.ready();
+        assert.equal((await ada.settles(kept)).state, "STATE_CONFIRMED");
+        assert.equal((await ada.get(`/v1/${since}`)).status, 404);
+        assert.match(make("replay").stderr, /No event has to be published again\./);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+
     it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {
       const { ada, cup, system } = shop();
       const parts = ["product-svc", "payment-svc", "user-svc", "rabbitmq"] as const;
