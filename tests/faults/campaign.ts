@@ -30,7 +30,7 @@ export interface CampaignResult {
 /** Pieces of a scarce product for each hundred checkouts: fewer than are asked for. */
 const scarcePiecesPerHundred = 1;
 /** Between two readings of all databases meanwhile. */
-const judgePauseMs = 2_000;
+const judgePauseMs = 3_000;
 const problemsShownMax = 20;
 
 /**

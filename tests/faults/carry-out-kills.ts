@@ -31,7 +31,7 @@ export interface Killing {
 
 const progressTimeoutMs = 300_000;
 const progressIntervalMs = 10;
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 120_000;
 const readyIntervalMs = 100;
 const metricsTimeoutMs = 500;
 
@@ -105,7 +105,8 @@ export function carryOutKills(options: {
       const file = databaseFile(system.dataDir, source);
       const folder = mkdtempSync(join(tmpdir(), "quartet-killed-"));
       const copy = join(folder, basename(file));
-      for (const end of ["", "-wal"]) if (existsSync(file + end)) copyFileSync(file + end, copy + end);
+      // The log first: whoever reads the file at this moment may be moving what is in the log into it.
+      for (const end of ["-wal", ""]) if (existsSync(file + end)) copyFileSync(file + end, copy + end);
       const checked: Promise<void> = thread
         .ask({ kind: "file", source, file: copy })
         .then((faults) => {
