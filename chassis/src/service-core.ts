@@ -25,11 +25,12 @@ export interface ServiceCore {
   readonly pageTokens: PageTokens;
 }
 
-/** What a test may put in place of time, ids and logs. */
+/** What a test may put in place of time, ids, logs and metrics. */
 export interface CoreOverrides {
   readonly now?: () => number;
   readonly newId?: () => string;
   readonly log?: Logger;
+  readonly metrics?: Metrics;
 }
 
 /** Opens a service's database, brings it up to date, and makes what every service needs of time, ids, logs and metrics. */
@@ -50,7 +51,7 @@ export async function openServiceCore(
       name,
       config,
       log,
-      metrics: createMetrics({ service: name, processMetrics: true }),
+      metrics: options.metrics ?? createMetrics({ service: name, processMetrics: true }),
       now,
       newId,
       database,

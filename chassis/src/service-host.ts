@@ -4,10 +4,9 @@ import { createRemoteKeySet, type KeySet } from "./auth/key-set.ts";
 import { createTokenVerifier } from "./auth/token-verifier.ts";
 import { createAmqpBroker } from "./broker/amqp-broker.ts";
 import type { Broker } from "./broker/broker.ts";
-import { createConsumer } from "./broker/consumer.ts";
 import type { MessageHandler } from "./broker/on-event.ts";
-import { createRelay } from "./broker/relay.ts";
 import { loadContract } from "./contract.ts";
+import { createEventFlow } from "./event-flow.ts";
 import { eventCatalog } from "./events/catalog.ts";
 import { topologyOf } from "./events/topology.ts";
 import { failPoint } from "./fail-point.ts";
@@ -18,12 +17,9 @@ import type { ServiceRegistration } from "./rpc/implement.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
 import type { CoreOverrides, ServiceCore } from "./service-core.ts";
 import { createStatusPages } from "./status-pages.ts";
-import { createCleanUp } from "./storage/clean-up.ts";
-import { createInbox } from "./storage/inbox.ts";
 import { createLeaderLock } from "./storage/leader-lock.ts";
-import { createOutbox } from "./storage/outbox.ts";
 import { startTracing, type Tracing } from "./telemetry/open-telemetry.ts";
-import { createWorkerGroup, type Worker } from "./worker.ts";
+import type { Worker } from "./worker.ts";
 
 /** A service that can run. */
 export interface Service {
@@ -71,25 +67,19 @@ const errorDomain = "quartet";
  */
 export function createServiceHost(core: ServiceCore, parts: ServiceParts): Service {
   const { name, config, log, metrics, now, database } = core;
-  const { registrations, handlers, workers = [] } = parts;
+  const { registrations, handlers, workers } = parts;
   const contract = loadContract();
   const catalog = eventCatalog(contract.registry.files);
   const topology = topologyOf(catalog, { service: name, exchange });
 
-  const outbox = createOutbox({ database });
-  const inbox = createInbox({ database, now });
   const leader = createLeaderLock({ file: database.file });
   const broker = parts.broker ?? createAmqpBroker({ url: config.amqpUrl, topology, appId: name, log, metrics });
-  const relay = createRelay({ outbox, broker, leader, database, log, metrics, now });
-  const consumer = createConsumer({ service: name, broker, inbox, catalog, handlers, leader, log, metrics, now });
-  const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");
-  const cleanUp = createCleanUp({ database, outbox, inbox, now, onError });
+  const { relay, consumer, leading } = createEventFlow(core, { broker, leader, catalog, handlers, workers });
   metrics.addGauge({
     name: "leader_lock_held",
     help: "1 in the process that runs relay, timers and clean-up of this database, 0 in any other",
     value: () => (leader.isLeader ? 1 : 0),
   });
-  const leading = createWorkerGroup({ leader, workers: [...workers, cleanUp] });
 
   const cacheFile = join(config.dataDir, `${name}-jwks.json`);
   const keySet = parts.keySet ?? createRemoteKeySet({ url: config.jwksUrl, cacheFile, log, now });

@@ -1,8 +1,13 @@
-import { createClient } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@quartet/chassis/rpc/client/grpc-transport";
 import { implement } from "@quartet/chassis/rpc/implement";
-import { openServiceCore } from "@quartet/chassis/service-core";
-import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { openServiceCore, type ServiceCore } from "@quartet/chassis/service-core";
+import {
+  createServiceHost,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from "@quartet/chassis/service-host";
 import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { createCancelOrder } from "./app/cancel-order.ts";
@@ -28,9 +33,12 @@ import { createProductReplica } from "./storage/product-replica.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createTimelineWatches } from "./timeline-watches.ts";
 
-/** Puts order-svc together: the only place that knows every part of it. */
-export async function createService(config: OrderConfig, overrides: ServiceOverrides = {}): Promise<Service> {
-  const core = await openServiceCore({ name: "order-svc", config, migrations, ...overrides });
+/** Puts the parts of order-svc together on its core: the only place that knows every one of them. */
+export function createParts(
+  core: ServiceCore,
+  config: OrderConfig,
+  neighbours: { readonly productClient: Pick<Client<typeof ProductService>, "batchGetProducts"> },
+): ServiceParts {
   const { database, unitOfWork, pageTokens, metrics, log, now, newId } = core;
   const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchHeartbeatMs: heartbeatMs } = config;
   const { watchesMax, watchesPerUserMax } = config;
@@ -41,12 +49,8 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
   const orders = createOrderStore({ database, unitOfWork, toOutgoing, onChange: watches.tell });
   const deletedUsers = createDeletedUsers({ database, unitOfWork, now });
   const products = createProductReplica({ database, unitOfWork });
-  const transport = createGrpcTransport({ target: config.productTarget, services: [ProductService], now });
-  const catalogue = createProductCatalogue({
-    client: createClient(ProductService, transport),
-    log,
-    timeoutMs: config.productTimeoutMs,
-  });
+  const { productClient: client } = neighbours;
+  const catalogue = createProductCatalogue({ client, log, timeoutMs: config.productTimeoutMs });
 
   const gatherPrices = createGatherPrices({ products, catalogue, now, priceMaxAgeMs });
   const implementation = createOrderServiceImpl({
@@ -67,7 +71,7 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
     log,
   });
 
-  return createServiceHost(core, {
+  return {
     registrations: [implement(OrderService, implementation)],
     handlers: createHandlers({
       recordFacts: createRecordFacts({ orders, moment }),
@@ -75,7 +79,13 @@ export async function createService(config: OrderConfig, overrides: ServiceOverr
       recordUserDeleted: createRecordUserDeleted({ deletedUsers, onRecorded: deletedUserSweeper.wake }),
     }),
     workers: [deadlineSweeper, deletedUserSweeper],
-    close: () => transport.close(),
-    ...overrides,
-  });
+  };
+}
+
+/** Creates order-svc as a service that can run. */
+export async function createService(config: OrderConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "order-svc", config, migrations, ...overrides });
+  const transport = createGrpcTransport({ target: config.productTarget, services: [ProductService], now: core.now });
+  const parts = createParts(core, config, { productClient: createClient(ProductService, transport) });
+  return createServiceHost(core, { ...parts, close: () => transport.close(), ...overrides });
 }

@@ -1,9 +1,15 @@
 import { join } from "node:path";
 import { implement } from "@quartet/chassis/rpc/implement";
-import { openServiceCore } from "@quartet/chassis/service-core";
-import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { openServiceCore, type ServiceCore } from "@quartet/chassis/service-core";
+import {
+  createServiceHost,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from "@quartet/chassis/service-host";
 import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
 import { createDrivePayment } from "./app/drive-payment.ts";
+import type { PaymentProvider } from "./app/ports.ts";
 import { createRefundPayment } from "./app/refund-payment.ts";
 import { createSettlePayments } from "./app/settle-payments.ts";
 import { withFailPoints } from "./clients/fail-points.ts";
@@ -18,12 +24,10 @@ import { createLedgerQueries } from "./storage/ledger-queries.ts";
 import { createPaymentQueries } from "./storage/payment-queries.ts";
 import { createPaymentStore } from "./storage/payment-store.ts";
 
-/** Puts payment-svc together: the only place that knows every part of it. */
-export async function createService(config: PaymentConfig, overrides: ServiceOverrides = {}): Promise<Service> {
-  const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
+/** Puts the parts of payment-svc together on its core: the only place that knows every one of them. */
+export function createParts(core: ServiceCore, { provider }: { readonly provider: PaymentProvider }): ServiceParts {
   const { database, unitOfWork, pageTokens, now, newId, log } = core;
 
-  const provider = withFailPoints(openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now }));
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
   const drive = createDrivePayment({ payments, provider, now });
   const driver = createPaymentDriver({ payments, drive, now, log });
@@ -35,11 +39,17 @@ export async function createService(config: PaymentConfig, overrides: ServiceOve
     pageTokens,
   });
 
-  return createServiceHost(core, {
+  return {
     registrations: [implement(PaymentService, implementation)],
     handlers: createHandlers({ settlePayments }),
     workers: [driver],
-    close: provider.close,
-    ...overrides,
-  });
+  };
+}
+
+/** Creates payment-svc as a service that can run. */
+export async function createService(config: PaymentConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
+  const { now } = core;
+  const provider = withFailPoints(openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now }));
+  return createServiceHost(core, { ...createParts(core, { provider }), close: provider.close, ...overrides });
 }

@@ -1,6 +1,11 @@
 import { implement } from "@quartet/chassis/rpc/implement";
-import { openServiceCore } from "@quartet/chassis/service-core";
-import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { openServiceCore, type ServiceCore } from "@quartet/chassis/service-core";
+import {
+  createServiceHost,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from "@quartet/chassis/service-host";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 import { createAdjustStock } from "./app/adjust-stock.ts";
 import { createArchiveProduct } from "./app/archive-product.ts";
@@ -15,9 +20,8 @@ import { createProductServiceImpl } from "./rpc/product-service.ts";
 import { createProductQueries } from "./storage/product-queries.ts";
 import { createProductStore } from "./storage/product-store.ts";
 
-/** Puts product-svc together: the only place that knows every part of it. */
-export async function createService(config: ProductConfig, overrides: ServiceOverrides = {}): Promise<Service> {
-  const core = await openServiceCore({ name: "product-svc", config, migrations, ...overrides });
+/** Puts the parts of product-svc together on its core: the only place that knows every one of them. */
+export function createParts(core: ServiceCore): ServiceParts {
   const { database, unitOfWork, pageTokens, now, newId } = core;
 
   const products = createProductStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
@@ -30,9 +34,14 @@ export async function createService(config: ProductConfig, overrides: ServiceOve
     pageTokens,
   });
 
-  return createServiceHost(core, {
+  return {
     registrations: [implement(ProductService, implementation)],
     handlers: createHandlers({ moveStock: createMoveStock({ products, now }) }),
-    ...overrides,
-  });
+  };
+}
+
+/** Creates product-svc as a service that can run. */
+export async function createService(config: ProductConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "product-svc", config, migrations, ...overrides });
+  return createServiceHost(core, { ...createParts(core), ...overrides });
 }

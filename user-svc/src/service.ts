@@ -1,7 +1,12 @@
 import { createLocalKeySet } from "@quartet/chassis/auth/key-set";
 import { implement } from "@quartet/chassis/rpc/implement";
-import { openServiceCore } from "@quartet/chassis/service-core";
-import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { openServiceCore, type ServiceCore } from "@quartet/chassis/service-core";
+import {
+  createServiceHost,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from "@quartet/chassis/service-host";
 import { secretOf } from "@quartet/chassis/storage/secrets";
 import { UserService } from "@quartet/proto/shop/user/v1/user_service_pb";
 import { createChangePassword } from "./app/change-password.ts";
@@ -9,6 +14,7 @@ import { createCreateSession } from "./app/create-session.ts";
 import { createCreateUser } from "./app/create-user.ts";
 import { createDeleteSession } from "./app/delete-session.ts";
 import { createDeleteUser } from "./app/delete-user.ts";
+import type { AccessTokenSigner, PasswordHasher } from "./app/ports.ts";
 import { createRefreshSession } from "./app/refresh-session.ts";
 import { createUpdateUser } from "./app/update-user.ts";
 import type { UserConfig } from "./config.ts";
@@ -26,31 +32,18 @@ import { loadSigningKeys } from "./storage/signing-key-store.ts";
 import { createSessionQueries, createUserQueries } from "./storage/user-queries.ts";
 import { createUserStore } from "./storage/user-store.ts";
 
-/** Puts user-svc together: the only place that knows every part of it. */
-export async function createService(config: UserConfig, overrides: ServiceOverrides = {}): Promise<Service> {
-  const core = await openServiceCore({ name: "user-svc", config, migrations, ...overrides });
+/** Puts the parts of user-svc together on its core: the only place that knows every one of them. */
+export function createParts(
+  core: ServiceCore,
+  config: UserConfig,
+  security: { readonly passwords: PasswordHasher; readonly signer: AccessTokenSigner },
+): ServiceParts {
   const { database, unitOfWork, now, newId, log } = core;
-  overwriteDeleted(database);
-  await vacuumAfterDeletions(database, now()).catch((error) => {
-    log.warn({ err: error }, "cannot rewrite the database after deletions; the next start tries again");
-  });
-
+  const { passwords, signer } = security;
   const stored = { database, unitOfWork, toOutgoing: createToOutgoing({ newId }) };
   const [users, sessions] = [createUserStore(stored), createSessionStore(stored)];
   const [queries, sessionQueries] = [createUserQueries({ database }), createSessionQueries({ database })];
   const refreshTokens = createRefreshTokens({ key: secretOf(database, "refresh_token") });
-  const passwords = await createPasswordHasher({
-    concurrentMax: config.passwordHashesMax,
-    waitingMax: config.passwordHashesWaitingMax,
-  });
-  const keys = await loadSigningKeys(database, now);
-  const signer = await createAccessTokenSigner({
-    key: keys[0],
-    issuer: config.tokenIssuer,
-    audience: config.tokenAudience,
-    now,
-    newId,
-  });
   const shared = { users, sessions, passwords, signer, refreshTokens, lifetimes: config, now, newId };
   const implementation = createUserServiceImpl({
     queries,
@@ -65,12 +58,33 @@ export async function createService(config: UserConfig, overrides: ServiceOverri
     pageTokens: core.pageTokens,
     now,
   });
-
-  return createServiceHost(core, {
+  return {
     registrations: [implement(UserService, implementation)],
     handlers: [],
     workers: createHousekeeping({ sessions, database, now, log }),
-    keySet: createLocalKeySet(publicKeysOf(keys)),
-    ...overrides,
+  };
+}
+
+/** Creates user-svc as a service that can run. */
+export async function createService(config: UserConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "user-svc", config, migrations, ...overrides });
+  const { database, now, newId, log } = core;
+  overwriteDeleted(database);
+  await vacuumAfterDeletions(database, now()).catch((error) => {
+    log.warn({ err: error }, "cannot rewrite the database after deletions; the next start tries again");
   });
+  const passwords = await createPasswordHasher({
+    concurrentMax: config.passwordHashesMax,
+    waitingMax: config.passwordHashesWaitingMax,
+  });
+  const keys = await loadSigningKeys(database, now);
+  const signer = await createAccessTokenSigner({
+    key: keys[0],
+    issuer: config.tokenIssuer,
+    audience: config.tokenAudience,
+    now,
+    newId,
+  });
+  const keySet = createLocalKeySet(publicKeysOf(keys));
+  return createServiceHost(core, { ...createParts(core, config, { passwords, signer }), keySet, ...overrides });
 }
