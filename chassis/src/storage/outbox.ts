@@ -64,6 +64,10 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
       "FROM outbox WHERE sent_time IS NULL AND seq > ? AND aggregate NOT IN (SELECT value FROM json_each(?)) " +
       "ORDER BY seq LIMIT ?",
   );
+  const selectAllPending = sqlite.prepare<[number, number], Row>(
+    "SELECT seq, event_id AS id, type, aggregate, version, payload, create_time AS time, traceparent, tracestate " +
+      "FROM outbox WHERE sent_time IS NULL AND seq > ? ORDER BY seq LIMIT ?",
+  );
   const updateSent = sqlite.prepare<[number, string]>(
     "UPDATE outbox SET sent_time = ? WHERE seq IN (SELECT value FROM json_each(?)) AND sent_time IS NULL",
   );
@@ -86,7 +90,12 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
       }
     },
     pending({ afterSeq = 0, limit, excludedAggregates = [] }) {
-      return selectPending.all(afterSeq, JSON.stringify([...excludedAggregates]), limit).map(toOutboxRow);
+      const excluded = [...excludedAggregates];
+      const rows =
+        excluded.length === 0
+          ? selectAllPending.all(afterSeq, limit)
+          : selectPending.all(afterSeq, JSON.stringify(excluded), limit);
+      return rows.map(toOutboxRow);
     },
     async markSent(seqs, time) {
       if (seqs.length > 0) await transact(() => updateSent.run(time, JSON.stringify(seqs)));

@@ -1,11 +1,12 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { and, asc, eq, lte } from "@quartet/chassis/storage/drizzle";
+import { and, asc, eq, lte, sql } from "@quartet/chassis/storage/drizzle";
 import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
 import type { UnitOfWork, Work } from "@quartet/chassis/storage/unit-of-work";
 import type { PaymentStore } from "../app/ports.ts";
 import type { Payment, PaymentDecision, PaymentEvent } from "../domain/payment.ts";
-import { createPaymentRows, toRow } from "./payment-rows.ts";
-import { ledgerEntries, payments, refunds } from "./schema.ts";
+import { createPaymentRows } from "./payment-rows.ts";
+import { createPaymentWriter } from "./payment-writer.ts";
+import { payments, refunds } from "./schema.ts";
 
 /** Creates the store of payments on SQLite. `toOutgoing` encodes events for the outbox. */
 export function createPaymentStore(options: {
@@ -17,6 +18,23 @@ export function createPaymentStore(options: {
   const { unitOfWork, toOutgoing, now } = options;
   const { orm } = options.database;
   const load = createPaymentRows(options.database);
+  const write = createPaymentWriter(options.database);
+
+  // The driver asks again and again: building these anew would cost more than running them.
+  const dueCaptures = orm
+    .select({ paymentId: payments.id, time: payments.nextAttemptTime })
+    .from(payments)
+    .where(and(eq(payments.state, "CAPTURING"), lte(payments.nextAttemptTime, sql.placeholder("time"))))
+    .orderBy(asc(payments.nextAttemptTime))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+  const dueRefunds = orm
+    .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
+    .from(refunds)
+    .where(and(eq(refunds.state, "REQUESTED"), lte(refunds.nextAttemptTime, sql.placeholder("time"))))
+    .orderBy(asc(refunds.nextAttemptTime))
+    .limit(sql.placeholder("limit"))
+    .prepare();
 
   const requirePayment = (id: string): Payment => {
     const payment = load.payment(id);
@@ -25,26 +43,10 @@ export function createPaymentStore(options: {
   };
 
   const save = (before: Payment | undefined, { next, entries, events }: PaymentDecision): Work<Payment> => {
-    const { id, ...changes } = toRow(next);
-    orm
-      .insert(payments)
-      .values({ id, ...changes })
-      .onConflictDoUpdate({ target: payments.id, set: changes })
-      .run();
+    write.payment(next);
     const unchanged = new Set(before?.refunds);
-    for (const { id: refundId, ...refund } of next.refunds.filter((candidate) => !unchanged.has(candidate))) {
-      orm
-        .insert(refunds)
-        .values({ id: refundId, paymentId: id, ...refund })
-        .onConflictDoUpdate({ target: refunds.id, set: refund })
-        .run();
-    }
-    for (const entry of entries) {
-      orm
-        .insert(ledgerEntries)
-        .values({ ...entry, paymentId: id, createTime: now() })
-        .run();
-    }
+    for (const refund of next.refunds.filter((candidate) => !unchanged.has(candidate))) write.refund(next.id, refund);
+    for (const entry of entries) write.entry(next.id, entry, now());
     return { value: next, events: events.map(toOutgoing) };
   };
 
@@ -78,20 +80,8 @@ export function createPaymentStore(options: {
       ),
 
     async due(time, limit) {
-      const captures = orm
-        .select({ paymentId: payments.id, time: payments.nextAttemptTime })
-        .from(payments)
-        .where(and(eq(payments.state, "CAPTURING"), lte(payments.nextAttemptTime, time)))
-        .orderBy(asc(payments.nextAttemptTime))
-        .limit(limit)
-        .all();
-      const returns = orm
-        .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
-        .from(refunds)
-        .where(and(eq(refunds.state, "REQUESTED"), lte(refunds.nextAttemptTime, time)))
-        .orderBy(asc(refunds.nextAttemptTime))
-        .limit(limit)
-        .all();
+      const captures = dueCaptures.all({ time, limit });
+      const returns = dueRefunds.all({ time, limit });
       return [
         ...captures.map((row) => ({ kind: "capture" as const, ...row })),
         ...returns.map((row) => ({ kind: "refund" as const, ...row })),

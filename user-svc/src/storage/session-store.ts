@@ -18,6 +18,7 @@ export function createSessionStore(options: {
   const { orm } = options.database;
   const load = createUserRows(options.database);
   const ended = createEndedSessions(options.database);
+  const firstEndedEpoch = orm.select().from(endedEpochs).limit(1).prepare();
 
   return {
     open: (userId, decide) =>
@@ -50,7 +51,7 @@ export function createSessionStore(options: {
 
     async removeEnded(limit) {
       // Nearly always there is nothing: then nothing is locked.
-      if (orm.select().from(endedEpochs).limit(1).get() === undefined) return false;
+      if (firstEndedEpoch.get() === undefined) return false;
       return unitOfWork.commit(() => {
         const events = ended.removeMore(limit);
         return { value: events !== undefined, events: events?.map(toOutgoing) };
