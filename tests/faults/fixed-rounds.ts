@@ -1,5 +1,5 @@
 import type { FailPointCase } from "./fail-point-round.ts";
-import { cancelled, declined, refunded, settled, userDeleted } from "./order-flows.ts";
+import { cancelled, refunded, settled, userDeleted } from "./order-flows.ts";
 import { cleanUpCase, expiryCase, keyFileCase, ofDeletedUsers } from "./own-cases.ts";
 import { poison } from "./poison.ts";
 import { accounts, products } from "./record-flows.ts";
@@ -34,17 +34,7 @@ export const fixedRounds: readonly (readonly FailPointCase[])[] = [
     { service: "user-svc", deaths: ["outbox.after-append:shop.user.v1.PasswordChanged"], flow: accounts },
   ],
   [
-    { service: "order-svc", deaths: ["relay.after-confirm:shop.order.v1.OrderCancelled"], flow: declined },
-    { service: "product-svc", deaths: ["transaction.after-commit:shop.order.v1.OrderCancelled"], flow: declined },
-    { service: "payment-svc", deaths: ["relay.before-publish:shop.payment.v1.PaymentDeclined"], flow: declined },
-    { service: "user-svc", deaths: ["stop.after-calls"], flow: accounts, isStopped: true },
-  ],
-  [
-    {
-      service: "order-svc",
-      deaths: ["transaction.after-work:shop.order.v1.OrderService/CancelOrder"],
-      flow: cancelled,
-    },
+    { service: "order-svc", deaths: ["relay.after-confirm:shop.order.v1.OrderCancelled"], flow: cancelled },
     { service: "product-svc", deaths: ["consumer.after-ack:shop.order.v1.OrderCancelled"], flow: cancelled },
     { service: "payment-svc", deaths: ["provider.after-refund", "provider.before-find-refund"], flow: cancelled },
     {
