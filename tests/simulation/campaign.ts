@@ -21,6 +21,8 @@ export interface CampaignResult {
   readonly settleMaxMs: number;
   readonly trouble: ReadonlyMap<string, number>;
   readonly seconds: number;
+  /** What the histories are named by, of each seed. */
+  readonly hashes: ReadonlyMap<number, string>;
 }
 
 /** What a worker is sent: the next seed. It answers with its outcome. */
@@ -30,7 +32,6 @@ export interface Assignment {
 }
 
 const worker = join(import.meta.dirname, "campaign-worker.ts");
-/** Memory of a worker that has simulated thousands of seeds must not decide what the next one comes to. */
 const failedMax = 10;
 
 /** Simulates seeds in as many processes as there are processors, and gives up early when many fail. */
@@ -38,10 +39,12 @@ export async function runCampaign({ first, count, checkouts }: Campaign): Promis
   const startTime = performance.now();
   const failed: Outcome[] = [];
   const trouble = new Map<string, number>();
+  const hashes = new Map<number, string>();
   let [next, seeds, orders, steps, settleMaxMs] = [first, 0, 0, 0, 0];
 
   const take = (outcome: Outcome): void => {
     seeds += 1;
+    hashes.set(outcome.seed, outcome.hash);
     orders += outcome.orders;
     steps += outcome.steps;
     settleMaxMs = Math.max(settleMaxMs, outcome.settleMs);
@@ -67,7 +70,7 @@ export async function runCampaign({ first, count, checkouts }: Campaign): Promis
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), count) }, work));
   failed.sort((one, other) => one.seed - other.seed);
   const seconds = (performance.now() - startTime) / 1000;
-  return { seeds, failed, orders, steps, settleMaxMs, trouble, seconds };
+  return { seeds, failed, orders, steps, settleMaxMs, trouble, seconds, hashes };
 }
 
 /** What happened in a seed that failed, and the command that makes it happen again. */

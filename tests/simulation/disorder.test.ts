@@ -4,8 +4,11 @@ import { OrderService } from "@quartet/proto/shop/order/v1/order_service_pb";
 import { PaymentService } from "@quartet/proto/shop/payment/v1/payment_service_pb";
 import { after, before, describe, it } from "mocha";
 import { administrator } from "./customers.ts";
+import { createRandom } from "./random.ts";
 import { type EndState, play, type ScriptedShop } from "./scripted-shop.ts";
 import { createEmptyDatabases, type EmptyDatabases } from "./shop.ts";
+import { openStage } from "./stage.ts";
+import { type Assortment, createAssortment, startWorkload } from "./workload.ts";
 
 /** Two cups. */
 const total = 1_000;
@@ -30,13 +33,41 @@ const refund = ({ call }: ScriptedShop, { name }: { name: string }, requestId: s
   );
 
 describe("messages in disorder", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let empty: EmptyDatabases;
 
   before(async () => {
     empty = await createEmptyDatabases();
   });
   after(() => empty?.close());
+
+  it("have one effect each, though every one comes up to 5 times, shuffled among 100, to two processes at once", async () => {
+    const stage = openStage({ seed: "disorder", empty });
+    const { world, shop, customers, promises, judge } = stage;
+    const random = createRandom("disorder");
+    try {
+      for (const service of shop.services) service.start();
+      let assortment: Assortment | undefined;
+      customers.begin(2_000, "opening", async () => {
+        assortment = await createAssortment(customers, random);
+      });
+      await stage.runUntil(() => customers.busyCount === 0);
+      assert.ok(assortment);
+      Object.assign(shop.broker.faults, { duplicate: 1, window: 100 });
+      shop.network.faults.latencyMs = 20;
+      const before = { ...shop.broker.taken };
+      startWorkload({ customers, promises, random, assortment, checkouts: 60 });
+      await stage.runUntil(() => customers.busyCount === 0);
+      await stage.settle();
+      assert.deepEqual(world.violations, [], world.tail(60).join("\n"));
+      const { messages, copies } = shop.broker.taken;
+      assert.equal(judge.effectCount, messages);
+      const average = (copies - before.copies) / (messages - before.messages);
+      assert.ok(average > 2.5, `${copies} copies of ${messages} messages`);
+    } finally {
+      stage.close();
+    }
+  });
 
   const ends = async (expected: EndState, script: (shop: ScriptedShop) => Promise<void>) =>
     assert.deepEqual(await play(empty, script), expected);

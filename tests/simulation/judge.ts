@@ -8,6 +8,8 @@ import type { World } from "./world.ts";
 
 /** Says what must not have happened, while it happens and at the end. */
 export interface Judge extends ServiceObserver {
+  /** How many messages have had their effect, each counted for each of its consumers. */
+  readonly effectCount: number;
   /** Looks at what the last turn has changed. */
   afterStep(shop: SimulatedShop): void;
   /** Every way in which things are not yet as they must be once nothing is under way any more. */
@@ -23,6 +25,9 @@ export function createJudge(world: World): Judge {
   const effects = new Map<string, number>();
 
   return {
+    get effectCount() {
+      return effects.size;
+    },
     committed: (service) => void changed.add(service),
     effect(service, messageId) {
       const key = `${service} ${messageId}`;

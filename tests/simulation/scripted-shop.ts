@@ -6,7 +6,7 @@ import { administrator, type PatientCall } from "./customers.ts";
 import type { EmptyDatabases } from "./shop.ts";
 import { openStage, type Stage } from "./stage.ts";
 
-/** What the parts of a shop say about one order in the end. Amounts are in minor units. */
+/** What the parts of a shop say in the end about the one order. Amounts are in minor units. */
 export interface EndState {
   readonly order: string;
   readonly captured: number;

@@ -40,6 +40,8 @@ export interface SimulatedBroker {
   hold(queue: string, types: readonly string[]): void;
   /** Tells the broker that a process has ended, from which something may arrive until a time. */
   lose(process: Process, untilTime: number): void;
+  /** How many messages all queues have taken, and how often. */
+  readonly taken: { readonly messages: number; readonly copies: number };
   /** How many messages a queue holds, those under way included. */
   depths(): ReadonlyMap<string, number>;
 }
@@ -82,6 +84,7 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
   const queues = new Map<string, Queue>();
   const connections = new Map<Process, Connection>();
   const faults: BrokerFaults = { losePublish: 0, loseConfirm: 0, refuse: 0, return: 0, duplicate: 0, window: 1 };
+  const taken = { messages: 0, copies: 0 };
   let up = true;
   let blocked = false;
 
@@ -99,6 +102,8 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
     for (const [name, queue] of queues) {
       if (!queue.types.has(message.type)) continue;
       const copies = random.chance(faults.duplicate) ? random.integer(1, 5) : 1;
+      taken.messages += 1;
+      taken.copies += copies;
       if (copies > 1) world.note(`${name} takes ${shortOf(message)} ${copies} times`);
       for (let copy = 0; copy < copies; copy++) queue.waiting.push({ message, deliveries: 0 });
       pump(name, queue);
@@ -289,6 +294,7 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
         endSession(connection);
       });
     },
+    taken,
     depths: () => new Map([...queues].map(([name, { waiting, underWay }]) => [name, waiting.length + underWay])),
   };
 }
