@@ -98,19 +98,27 @@ export const causeRules: readonly RowRule[] = [
       done AS (
         SELECT p.id, p.state, p.version, p.create_time, count(r.id) AS refunds
         FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id AND r.state = 'DONE' GROUP BY p.id
+      ),
+      -- Both sides in one row by grouping: to join them fully, SQLite would compare each with each.
+      pairs AS (
+        SELECT id, max(state) AS state, max(refunds) AS refunds, max(version) AS version, max(create_time) AS create_time,
+          max(captured) AS captured, max(declined) AS declined, max(voided) AS voided, max(refunded) AS refunded,
+          max(said_version) AS said_version
+        FROM (
+          SELECT id, state, refunds, version, create_time, 0 AS captured, 0 AS declined, 0 AS voided, 0 AS refunded,
+            NULL AS said_version FROM done
+          UNION ALL SELECT id, NULL, 0, NULL, NULL, captured, declined, voided, refunded, version FROM said
+        ) GROUP BY id
       )
-      SELECT 'payments/' || coalesce(d.id, s.id) AS about,
-        coalesce(d.state || ' with ' || d.refunds || ' refunds', 'missing') || ', its events say ' || coalesce(s.captured, 0)
-          || ' times captured, ' || coalesce(s.declined, 0) || ' declined, ' || coalesce(s.voided, 0) || ' voided, '
-          || coalesce(s.refunded, 0) || ' refunded' AS what,
+      SELECT 'payments/' || id AS about,
+        coalesce(state || ' with ' || refunds || ' refunds', 'missing') || ', its events say ' || captured
+          || ' times captured, ' || declined || ' declined, ' || voided || ' voided, ' || refunded || ' refunded' AS what,
         -- Only what is said too little may have been said long ago.
-        iif(coalesce(s.captured, 0) > (d.state = 'CAPTURED') OR coalesce(s.declined, 0) > (d.state = 'DECLINED')
-          OR coalesce(s.voided, 0) > (d.state = 'VOIDED') OR coalesce(s.refunded, 0) > d.refunds OR s.version > d.version,
-          NULL, d.create_time) AS made
-      FROM done d FULL JOIN said s ON s.id = d.id
-      WHERE d.id IS NULL OR coalesce(s.captured, 0) <> (d.state = 'CAPTURED')
-        OR coalesce(s.declined, 0) <> (d.state = 'DECLINED') OR coalesce(s.voided, 0) <> (d.state = 'VOIDED')
-        OR coalesce(s.refunded, 0) <> d.refunds OR s.version > d.version`,
+        iif(captured > (state = 'CAPTURED') OR declined > (state = 'DECLINED') OR voided > (state = 'VOIDED')
+          OR refunded > refunds OR said_version > version, NULL, create_time) AS made
+      FROM pairs
+      WHERE state IS NULL OR captured <> (state = 'CAPTURED') OR declined <> (state = 'DECLINED')
+        OR voided <> (state = 'VOIDED') OR refunded <> refunds OR said_version > version`,
   },
 ];
 
@@ -143,16 +151,27 @@ function versionsHaveEvents(options: {
           max(version) AS version, substr(max(format('%012d %s', version, substr(type, instr(type, '.v1.') + 4))), 14) AS last
         FROM outbox WHERE aggregate GLOB '${collection}*' GROUP BY aggregate
       ),
-      states AS (${states})
-      SELECT '${about}' || coalesce(d.id, s.id) AS about,
-        'version ' || coalesce(d.version, 0) || coalesce(' by ' || d.last, '') || ' here, and '
-          || coalesce(s.events || ' events, of versions ' || s.first || ' to ' || s.version || ', the last ' || s.last,
+      states AS (${states}),
+      -- Both sides in one row by grouping: to join them fully, SQLite would compare each with each.
+      pairs AS (
+        SELECT id, max(version) AS version, max(create_time) AS create_time, max(update_time) AS update_time,
+          max(last) AS last, max(events) AS events, max(first) AS first, max(said_version) AS said_version,
+          max(said_last) AS said_last
+        FROM (
+          SELECT id, version, create_time, update_time, last, NULL AS events, NULL AS first, NULL AS said_version,
+            NULL AS said_last FROM states
+          UNION ALL SELECT id, NULL, NULL, NULL, NULL, events, first, version, last FROM said
+        ) GROUP BY id
+      )
+      SELECT '${about}' || id AS about,
+        'version ' || coalesce(version, 0) || coalesce(' by ' || last, '') || ' here, and '
+          || coalesce(events || ' events, of versions ' || first || ' to ' || said_version || ', the last ' || said_last,
             'no event') AS what,
-        CASE WHEN d.id IS NULL OR s.version > d.version OR s.events <> s.version - s.first + 1 THEN NULL
-          WHEN s.version = d.version AND s.first = 1 THEN NULL
-          WHEN s.version = d.version THEN d.create_time ELSE d.update_time END AS made
-      FROM states d FULL JOIN said s ON s.id = d.id
-      WHERE d.id IS NULL OR s.version IS NOT d.version OR s.first <> 1 OR s.events <> s.version - s.first + 1
-        OR (d.last IS NOT NULL AND s.last NOT IN (d.last, '${otherLast}'))`,
+        CASE WHEN version IS NULL OR said_version > version OR events <> said_version - first + 1 THEN NULL
+          WHEN said_version = version AND first = 1 THEN NULL
+          WHEN said_version = version THEN create_time ELSE update_time END AS made
+      FROM pairs
+      WHERE version IS NULL OR said_version IS NOT version OR first <> 1 OR events <> said_version - first + 1
+        OR (last IS NOT NULL AND said_last NOT IN (last, '${otherLast}'))`,
   };
 }

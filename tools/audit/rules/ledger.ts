@@ -54,12 +54,19 @@ export const ledgerRules: readonly RowRule[] = [
         SELECT movement, min(payment_id) AS payment_id, min(currency) AS currency,
           sum(iif(account = 'PROVIDER_RECEIVABLE', debit_minor + credit_minor, 0)) AS amount
         FROM ledger_entries GROUP BY movement
+      ),
+      -- Both sides in one row by grouping: to join them fully, SQLite would compare each with each.
+      pairs AS (
+        SELECT movement, max(moved_by) AS moved_by, max(moved) AS moved, max(booked_by) AS booked_by, max(booked) AS booked
+        FROM (
+          SELECT movement, payment_id AS moved_by, amount || ' ' || currency AS moved, NULL AS booked_by, NULL AS booked
+          FROM moved
+          UNION ALL SELECT movement, NULL, NULL, payment_id, amount || ' ' || currency FROM booked
+        ) GROUP BY movement
       )
-      SELECT 'payments/' || coalesce(m.payment_id, b.payment_id) AS about,
-        coalesce(m.movement, b.movement) || ' moved ' || coalesce(m.amount || ' ' || m.currency, 'nothing')
-          || ' and is booked with ' || coalesce(b.amount || ' ' || b.currency, 'nothing') AS what
-      FROM moved m FULL JOIN booked b ON m.movement = b.movement
-      WHERE m.amount IS NOT b.amount OR m.currency IS NOT b.currency OR m.payment_id IS NOT b.payment_id`,
+      SELECT 'payments/' || coalesce(moved_by, booked_by) AS about,
+        movement || ' moved ' || coalesce(moved, 'nothing') || ' and is booked with ' || coalesce(booked, 'nothing') AS what
+      FROM pairs WHERE moved IS NOT booked OR moved_by IS NOT booked_by`,
   },
   {
     invariant: "I2",

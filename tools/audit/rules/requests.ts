@@ -31,9 +31,8 @@ export const requestRules: readonly RowRule[] = [
       SELECT 'orders/' || o.id AS about, 'request ' || o.request_id || ' placed it, and nobody claimed it' AS what,
         o.create_time AS made
       FROM orders o
-      LEFT JOIN request_claims c ON c.caller = 'users/' || o.user_id AND c.request_id = o.request_id
-        AND c.method GLOB '*/CreateOrder'
-      WHERE o.request_id IS NOT NULL AND c.resource IS NOT o.id`,
+      LEFT JOIN (SELECT resource FROM request_claims WHERE method GLOB '*/CreateOrder') c ON c.resource = o.id
+      WHERE o.request_id IS NOT NULL AND c.resource IS NULL`,
   },
   {
     invariant: "I8",
