@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 
@@ -37,13 +37,29 @@ export interface TestRabbitMq {
   stop(): Promise<void>;
 }
 
-/** Where the RabbitMQ server is installed. Throws one clear sentence when it is not. */
-export function findRabbitMq(): string {
-  const folder = serverFolders.find((candidate) => existsSync(join(candidate, "rabbitmq-server")));
-  if (folder === undefined) {
-    throw new Error("RabbitMQ is not installed: install rabbitmq-server, or set AMQP_TEST_URL to a running broker");
+/** The programs of an installed RabbitMQ. */
+export interface RabbitMqPrograms {
+  readonly server: string;
+  /** rabbitmqctl of the same version, which stands beside it. */
+  readonly control: string;
+}
+
+/**
+ * The RabbitMQ to test with: the one whose rabbitmq-server RABBITMQ_SERVER names, else the one that is installed. Throws
+ * one clear sentence when there is none.
+ */
+export function findRabbitMq(): RabbitMqPrograms {
+  const given = process.env.RABBITMQ_SERVER;
+  const servers = given ? [given] : serverFolders.map((folder) => join(folder, "rabbitmq-server"));
+  const server = servers.find((candidate) => existsSync(candidate));
+  if (server === undefined) {
+    throw new Error(
+      given
+        ? `RABBITMQ_SERVER names ${given}, which is not there`
+        : "RabbitMQ is not installed: install rabbitmq-server, or set AMQP_TEST_URL to a running broker",
+    );
   }
-  return folder;
+  return { server, control: join(dirname(server), "rabbitmqctl") };
 }
 
 let shared: Promise<TestRabbitMq> | undefined;
@@ -72,7 +88,7 @@ export function startRabbitMqEarly(): void {
  * process alive. Rejects with one clear sentence when RabbitMQ is not installed or does not start.
  */
 export async function startTestRabbitMq(): Promise<TestRabbitMq> {
-  const folder = findRabbitMq();
+  const programs = findRabbitMq();
   const home = mkdtempSync(join(tmpdir(), "test-rabbitmq-"));
   const [amqpPort, distributionPort, epmdPort] = await freePorts(3);
   if (amqpPort === undefined || distributionPort === undefined || epmdPort === undefined) throw new Error("no ports");
@@ -116,7 +132,7 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
 
   async function restart(): Promise<void> {
     if (server !== undefined) return;
-    const started = spawnQuietly(join(folder, "rabbitmq-server"), [], environment, logFile);
+    const started = spawnQuietly(programs.server, [], environment, logFile);
     server = started;
     const deadline = Date.now() + startTimeoutMs;
     while (!(await answersAmqp(amqpPort as number))) {
@@ -149,7 +165,7 @@ export async function startTestRabbitMq(): Promise<TestRabbitMq> {
   return {
     url: `amqp://guest:guest@127.0.0.1:${amqpPort}`,
     async control(...args) {
-      const { stdout } = await promisify(execFile)(join(folder, "rabbitmqctl"), ["-q", ...args], { env: environment });
+      const { stdout } = await promisify(execFile)(programs.control, ["-q", ...args], { env: environment });
       return stdout;
     },
     kill,
