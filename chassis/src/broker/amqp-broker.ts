@@ -1,10 +1,11 @@
 import prom from "prom-client";
-import type { Topology } from "../events/topology.ts";
+import type { QueueBindings, Topology } from "../events/topology.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { createAmqpLink } from "./amqp-link.ts";
 import { createAmqpPublisher } from "./amqp-publisher.ts";
 import type { AmqpSession } from "./amqp-session.ts";
+import { settleQueues, settleTimeoutMs } from "./amqp-settling.ts";
 import { type AmqpSubscriber, createAmqpSubscriber } from "./amqp-subscriber.ts";
 import type { Broker, Subscription } from "./broker.ts";
 
@@ -17,6 +18,8 @@ export interface AmqpBrokerOptions {
   readonly appId: string;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** How long new queues are left alone before they are used, two seconds by default. */
+  readonly queueSettleTimeMs?: number;
 }
 
 /**
@@ -33,10 +36,16 @@ export function createAmqpBroker(options: AmqpBrokerOptions): Broker {
   const onStateChange = () => {
     for (const listener of listeners) listener();
   };
+  const settle = (queues: readonly QueueBindings[]) => ({
+    prepare: (session: AmqpSession) =>
+      settleQueues(session, { exchange: topology.exchange, queues, log, settleTimeMs: options.queueSettleTimeMs }),
+    prepareTimeoutMs: settleTimeoutMs,
+  });
   const publisher = createAmqpPublisher({ topology, appId, log });
   const publishing = createAmqpLink({
     url,
     name: `${appId} publishing`,
+    ...settle(topology.outbound),
     setup: publisher.setup,
     onStateChange,
     log,
@@ -44,6 +53,7 @@ export function createAmqpBroker(options: AmqpBrokerOptions): Broker {
   const consuming = createAmqpLink({
     url,
     name: `${appId} consuming`,
+    ...settle(topology.inbound === undefined ? [] : [topology.inbound]),
     async setup(session) {
       consumingSession = session;
       await Promise.all([...subscribers].map((subscriber) => subscriber.setup(session)));

@@ -19,12 +19,15 @@ export interface AmqpLink {
 }
 
 /**
- * Keeps one connection to the broker. Every new session is passed to `setup`; only when that is through does the
- * session count. A session that ends, for whatever cause, is replaced after a jittered pause of at most 1.5 s.
+ * Keeps one connection to the broker. Every new session is passed to `prepare`, which may take `prepareTimeoutMs`, and
+ * then to `setup`; only when that is through does the session count. A session that ends, for whatever cause, is replaced
+ * after a jittered pause of at most 1.5 s.
  */
 export function createAmqpLink(options: {
   url: string;
   name: string;
+  prepare: (session: AmqpSession) => Promise<void>;
+  prepareTimeoutMs: number;
   setup: (session: AmqpSession) => Promise<void>;
   onStateChange: () => void;
   log: Logger;
@@ -57,16 +60,13 @@ export function createAmqpLink(options: {
     const abandon = () => opened.fail(new Error("stopped"));
     stopping.signal.addEventListener("abort", abandon);
     if (stopping.signal.aborted) abandon();
-    const deadline = setTimeout(() => opened.fail(new Error(`setup took over ${setupTimeoutMs} ms`)), setupTimeoutMs);
     try {
-      // A lost connection fails the setup at once even while it waits for something else.
-      const cause = await Promise.race([options.setup(opened), opened.ended]);
-      if (cause !== undefined) throw cause;
+      await bounded(opened, "preparation", options.prepare, options.prepareTimeoutMs);
+      await bounded(opened, "setup", options.setup, setupTimeoutMs);
     } catch (error) {
       opened.fail(error instanceof Error ? error : new Error(String(error)));
       throw error;
     } finally {
-      clearTimeout(deadline);
       stopping.signal.removeEventListener("abort", abandon);
     }
     if (!opened.alive) return opened.ended;
@@ -101,6 +101,22 @@ export function createAmqpLink(options: {
       await running;
     },
   };
+}
+
+// A lost connection fails a step at once even while it waits for something else.
+async function bounded(
+  session: AmqpSession,
+  name: string,
+  step: (session: AmqpSession) => Promise<void>,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = setTimeout(() => session.fail(new Error(`${name} took over ${timeoutMs} ms`)), timeoutMs);
+  try {
+    const cause = await Promise.race([step(session), session.ended]);
+    if (cause !== undefined) throw cause;
+  } finally {
+    clearTimeout(deadline);
+  }
 }
 
 /** Waits, or returns early when the signal is aborted. */

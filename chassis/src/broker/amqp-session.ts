@@ -18,6 +18,8 @@ export interface AmqpSession {
   readonly signal: AbortSignal;
   openChannel(): Promise<Channel>;
   openConfirmChannel(): Promise<ConfirmChannel>;
+  /** Runs a work on a channel of its own, whose failure rejects and leaves the session alone. */
+  tryOut<T>(work: (channel: Channel) => Promise<T>): Promise<T>;
   /** Closes one channel politely and leaves the session alone. */
   closeChannel(channel: Channel): Promise<void>;
   /** Ends the session now, without a farewell. */
@@ -110,6 +112,24 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
       });
     });
 
+  const closeChannel = (channel: Channel) => {
+    leaving.add(channel);
+    return ask<void>((callback) => channel.close((error) => callback(error, undefined)));
+  };
+
+  // Not every answer that is awaited when a connection ends is given up by the library.
+  const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
+    const over = Promise.withResolvers<never>();
+    const onEnd = () => over.reject(life.signal.reason);
+    if (life.signal.aborted) throw life.signal.reason;
+    life.signal.addEventListener("abort", onEnd);
+    try {
+      return await Promise.race([work(), over.promise]);
+    } finally {
+      life.signal.removeEventListener("abort", onEnd);
+    }
+  };
+
   return {
     get alive() {
       return !life.signal.aborted;
@@ -121,10 +141,26 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
     signal: life.signal,
     openChannel: () => open((callback) => connection.createChannel(callback)),
     openConfirmChannel: () => open((callback) => connection.createConfirmChannel(callback)),
-    closeChannel(channel) {
-      leaving.add(channel);
-      return ask((callback) => channel.close((error) => callback(error, undefined)));
+    tryOut(work) {
+      return whileAlive(async () => {
+        const failed = Promise.withResolvers<never>();
+        failed.promise.catch(() => {});
+        let isOpen = true;
+        const channel = await ask<Channel>((callback) => {
+          const opening = connection.createChannel(callback);
+          opening.on("error", failed.reject);
+          opening.on("close", () => {
+            isOpen = false;
+          });
+        });
+        try {
+          return await Promise.race([work(channel), failed.promise]);
+        } finally {
+          if (isOpen && !life.signal.aborted) await closeChannel(channel).catch(() => {});
+        }
+      });
     },
+    closeChannel,
     fail,
     async close() {
       if (life.signal.aborted) return;

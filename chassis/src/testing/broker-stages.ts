@@ -78,8 +78,11 @@ export async function createMemoryStage(): Promise<BrokerStage> {
   };
 }
 
-/** A RabbitMQ as a stage: exchange and queues with names of their own, and a proxy in front. */
-export async function createRabbitMqStage(url?: string): Promise<BrokerStage> {
+/**
+ * A RabbitMQ as a stage: exchange and queues with names of their own, and a proxy in front. Its queues are used as soon
+ * as they are declared, where nothing else is asked for.
+ */
+export async function createRabbitMqStage(url?: string, queueSettleTimeMs = 0): Promise<BrokerStage> {
   const direct = url ?? (await testRabbitMqUrl());
   const prefix = `test-${randomUUID().slice(0, 8)}`;
   const proxy = await startTcpProxy(Number(new URL(direct).port || 5672));
@@ -113,6 +116,7 @@ export async function createRabbitMqStage(url?: string): Promise<BrokerStage> {
         appId: prefix,
         log: silentLogger(),
         metrics: createMetrics({ service: prefix }),
+        queueSettleTimeMs,
       });
       clients.push(client);
       return client;
