@@ -1,5 +1,6 @@
 import type { Broker } from "./broker/broker.ts";
 import { type Consumer, createConsumer } from "./broker/consumer.ts";
+import { createGapFiller } from "./broker/gap-filler.ts";
 import type { MessageHandler } from "./broker/on-event.ts";
 import { createRelay, type Relay } from "./broker/relay.ts";
 import type { EventCatalog } from "./events/catalog.ts";
@@ -14,7 +15,7 @@ import { createWorkerGroup, type Worker } from "./worker.ts";
 export interface EventFlow {
   readonly consumer: Consumer;
   readonly relay: Relay;
-  /** The workers of the service and the clean-up, in the process that leads. */
+  /** The workers of the service, the clean-up and the gap filler, in the process that leads. */
   readonly leading: Worker;
 }
 
@@ -35,9 +36,10 @@ export function createEventFlow(
   const inbox = createInbox({ database, now });
   const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");
   const cleanUp = createCleanUp({ database, outbox, inbox, now, onError });
+  const gapFiller = createGapFiller({ broker, outbox, log, metrics, now });
   return {
     relay: createRelay({ outbox, broker, leader, database, log, metrics, now }),
     consumer: createConsumer({ service, broker, inbox, catalog, handlers, leader, log, metrics, now }),
-    leading: createWorkerGroup({ leader, workers: [...workers, cleanUp] }),
+    leading: createWorkerGroup({ leader, workers: [...workers, cleanUp, gapFiller] }),
   };
 }

@@ -260,6 +260,8 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
         },
         onStateChange: (listener) => void connection.listeners.push(listener),
         publish: (message) => publish(connection, topology, message),
+        // Nobody deletes a queue here.
+        fillGaps: () => Promise.resolve(),
         subscribe(options) {
           connection.subscribers.push({ ...options, connection, underWay: new Set() });
           return { stop: () => Promise.reject(new Error("a simulated process is killed, never stopped")) };

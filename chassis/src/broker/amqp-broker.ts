@@ -78,6 +78,7 @@ export function createAmqpBroker(options: AmqpBrokerOptions): Broker {
       listeners.add(listener);
     },
     publish: publisher.publish,
+    fillGaps: publisher.fillGaps,
     subscribe(subscribeOptions): Subscription {
       const subscriber = createAmqpSubscriber({ ...subscribeOptions, topology, log });
       subscribers.add(subscriber);

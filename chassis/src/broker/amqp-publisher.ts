@@ -1,6 +1,7 @@
 import type { ConfirmChannel } from "amqplib/callback_api";
 import type { Topology } from "../events/topology.ts";
 import type { Logger } from "../log.ts";
+import { isMarked, type Mark, setMark } from "./amqp-mark.ts";
 import { toProperties } from "./amqp-message.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { assertTopology } from "./amqp-topology.ts";
@@ -10,7 +11,6 @@ import { type BrokerMessage, BrokerUnavailableError, type PublishResult } from "
 const payloadBytesMax = 1024 * 1024;
 const confirmTimeoutMs = 30_000;
 const confirmCheckIntervalMs = 5_000;
-const declareIntervalMs = 1_000;
 
 /** Publishes on one session after another. */
 export interface AmqpPublisher {
@@ -18,6 +18,8 @@ export interface AmqpPublisher {
   setup(session: AmqpSession): Promise<void>;
   /** See Broker.publish. */
   publish(message: BrokerMessage): Promise<PublishResult>;
+  /** See Broker.fillGaps. */
+  fillGaps(sendAgain: (types: readonly string[]) => Promise<void>): Promise<void>;
 }
 
 interface Outlet {
@@ -28,7 +30,8 @@ interface Outlet {
   /** When each unconfirmed message was handed over, in that order. */
   readonly unconfirmed: Map<number, number>;
   publishCount: number;
-  declareTime: number;
+  /** Names of the marks that were found or set on this session. */
+  readonly known: Set<string>;
 }
 
 /** Creates the publishing half of the broker. */
@@ -44,7 +47,7 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
       returned: new Set(),
       unconfirmed: new Map(),
       publishCount: 0,
-      declareTime: performance.now(),
+      known: new Set(),
     };
     channel.on("return", (message) => next.returned.add(String(message.properties.messageId)));
     await assertTopology(channel, topology.exchange, topology.outbound);
@@ -81,8 +84,11 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
         const wasReturned = returned.delete(message.id);
         if (error === null || error === undefined) {
           if (!wasReturned) resolve("confirmed");
-          // Its queue has been deleted since the session began: declare it again before the next attempt.
-          else void declareAgain(current).finally(() => resolve("returned"));
+          else {
+            resolve("returned");
+            // A queue or a binding has been deleted since the session began. The next one declares them again.
+            session.fail(new Error(`no queue took a ${message.type}`));
+          }
           return;
         }
         // The end of a channel is told to its callbacks before it is told to the session.
@@ -108,11 +114,21 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
     });
   }
 
-  async function declareAgain(current: Outlet): Promise<void> {
-    if (performance.now() - current.declareTime < declareIntervalMs) return;
-    current.declareTime = performance.now();
-    // A failure closes the channel, and with it the session: the next one declares everything.
-    await assertTopology(current.channel, topology.exchange, topology.outbound).catch(() => {});
+  async function fillGaps(sendAgain: (types: readonly string[]) => Promise<void>): Promise<void> {
+    const current = outlet;
+    if (current === undefined || !current.session.alive) return;
+    const { session, known } = current;
+    for (const { mark, types } of knownMarks(topology, appId)) {
+      if (!(await isMarked(session, mark))) {
+        // What is new in the middle of a session has neither been declared by it nor settled.
+        if (known.has(mark.name)) return session.fail(new Error(`${nameOf(mark)} was deleted`));
+        await sendAgain(types);
+        await setMark(session, mark);
+      }
+      known.add(mark.name);
+    }
+    // Bindings have no mark. One that was removed is at least back within the interval.
+    await session.tryOut((channel) => assertTopology(channel, topology.exchange, topology.outbound));
   }
 
   // A broker that neither confirms nor hangs up would stop the relay for ever. While it asks for a pause it may.
@@ -128,5 +144,21 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
     watched.session.signal.addEventListener("abort", () => clearInterval(timer));
   }
 
-  return { setup, publish };
+  return { setup, publish, fillGaps };
+}
+
+/** A mark for each thing that a service's events need, which says that nothing is missing in it. */
+function knownMarks({ exchange, publishes, outbound }: Topology, appId: string): { mark: Mark; types: string[] }[] {
+  const consumed = [...publishes].filter(([, consumers]) => consumers > 0).map(([type]) => type);
+  return [
+    { mark: { name: `${exchange}.known.${appId}`, of: { exchange } }, types: consumed },
+    ...outbound.map(({ queue, types }) => ({
+      mark: { name: `${queue}.known.${appId}`, of: { queue } },
+      types: [...types],
+    })),
+  ];
+}
+
+function nameOf({ of }: Mark): string {
+  return "queue" in of ? `queue ${of.queue}` : `exchange ${of.exchange}`;
 }

@@ -190,6 +190,41 @@ for (const [name, createStage] of [
       await eventually("delivery", look, 3 * setupTimeoutMs);
     });
 
+    it("tells which events a new queue may lack until they were sent again, also after a restart of the publisher", async () => {
+      const [one, two] = [stage.queue("one"), stage.queue("two")];
+      const topology = testTopology(stage, { publishes: { [made]: [one, two], [moved]: [one], [watched]: [] } });
+      const start = async () => {
+        const broker = stage.client(topology);
+        broker.start();
+        await eventually("publisher connected", () => broker.publishable);
+        return broker;
+      };
+      const gapsOf = async (broker: Broker) => {
+        const gaps = new Set<string>();
+        await broker.fillGaps(async (types) => void types.map((type) => gaps.add(type)));
+        return [...gaps].sort();
+      };
+      const first = await start();
+      const failed = new Error("not sent");
+      await assert.rejects(
+        first.fillGaps(() => Promise.reject(failed)),
+        failed,
+      );
+      assert.deepEqual(await gapsOf(first), [made, moved]);
+      assert.deepEqual(await gapsOf(first), []);
+      await first.stop();
+      const second = await start();
+      assert.deepEqual(await gapsOf(second), []);
+
+      // One of two queues: the broker confirms the event all the same. Its consumer declares it again before anyone else.
+      const { broker: consuming } = consumer(two);
+      await eventually("consumer connected", () => consuming.connected);
+      await stage.deleteQueue(two);
+      const look = async () => (await gapsOf(second).catch(() => [])).join();
+      await eventually("its gap", async () => (await look()) === made, 3 * setupTimeoutMs);
+      assert.deepEqual(await gapsOf(second), []);
+    });
+
     it("hands over what is no event and removes it from the queue", async () => {
       const { broker, undecodable } = consumer(stage.queue("one"));
       await eventually("consumer connected", () => broker.connected);

@@ -76,6 +76,13 @@ export interface Broker {
    * there is no connection, when it goes before the answer, or while the broker asks publishers to pause.
    */
   publish(message: BrokerMessage): Promise<PublishResult>;
+  /**
+   * Looks whether the exchange and the queues of the consumers are still those that this service has published to. Where
+   * one is new, because the old one was deleted or this is the first time, it calls `sendAgain` with the types of the events
+   * that may have been lost with the old one, and takes the new one for complete when that resolves. What vanishes from
+   * under a connection ends it, so that it is found new by the next call. Rejects when the broker does not answer.
+   */
+  fillGaps(sendAgain: (types: readonly string[]) => Promise<void>): Promise<void>;
   /** Delivers the messages of a queue until the subscription is stopped. */
   subscribe(options: SubscribeOptions): Subscription;
   /** Closes the connections, within a bound. Stop subscriptions first. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { failPoint } from "../fail-point.ts";
 import type { Database } from "./database.ts";
 import type { OutgoingEvent } from "./messages.ts";
@@ -30,6 +31,15 @@ export interface Outbox {
   }): readonly OutboxRow[];
   /** Records that the broker has confirmed these. Resolves after the commit. */
   markSent(seqs: readonly number[], time: number): Promise<void>;
+  /**
+   * Makes events of these types wait again that were sent from one time to another (ms since the epoch, both included), as
+   * if they had never been confirmed. In small transactions, with other work between them. Resolves with how many they are.
+   */
+  sendAgain(options: {
+    readonly types: readonly string[];
+    readonly fromTime: number;
+    readonly untilTime: number;
+  }): Promise<number>;
   /** When the broker confirmed the event; undefined while it has not, or once the row is removed. */
   sentTimeOf(eventId: string): number | undefined;
   /** How many events wait. Reads them all: for metrics. */
@@ -52,6 +62,9 @@ interface Row {
   readonly tracestate: string | null;
 }
 
+/** How many positions one transaction of sendAgain looks at. */
+const sliceMax = 1_000;
+
 /** The outbox in a migrated database. */
 export function createOutbox(options: { readonly database: Database }): Outbox {
   const { sqlite, transact } = options.database;
@@ -70,6 +83,13 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
   );
   const updateSent = sqlite.prepare<[number, string]>(
     "UPDATE outbox SET sent_time = ? WHERE seq IN (SELECT value FROM json_each(?)) AND sent_time IS NULL",
+  );
+  const updateUnsent = sqlite.prepare<[number, number, number, number, string]>(
+    "UPDATE outbox SET sent_time = NULL WHERE seq BETWEEN ? AND ? AND sent_time BETWEEN ? AND ? " +
+      "AND type IN (SELECT value FROM json_each(?))",
+  );
+  const selectRange = sqlite.prepare<[], { first: number | null; last: number | null }>(
+    "SELECT (SELECT min(seq) FROM outbox) AS first, (SELECT max(seq) FROM outbox) AS last",
   );
   const selectSentTime = sqlite
     .prepare<[string], number | null>("SELECT sent_time FROM outbox WHERE event_id = ?")
@@ -99,6 +119,16 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
     },
     async markSent(seqs, time) {
       if (seqs.length > 0) await transact(() => updateSent.run(time, JSON.stringify(seqs)));
+    },
+    async sendAgain({ types, fromTime, untilTime }) {
+      const { first, last } = selectRange.get() ?? {};
+      let count = 0;
+      for (let seq = first ?? 1; seq <= (last ?? 0); seq += sliceMax) {
+        const slice = [seq, seq + sliceMax - 1, fromTime, untilTime, JSON.stringify(types)] as const;
+        count += await transact(() => updateUnsent.run(...slice).changes);
+        await nextTurn();
+      }
+      return count;
     },
     sentTimeOf: (eventId) => selectSentTime.get(eventId) ?? undefined,
     unsentCount: () => countUnsent.get() ?? 0,

@@ -63,6 +63,8 @@ interface Queue {
   readonly types: Set<string>;
   readonly waiting: Entry[];
   readonly underWay: Set<Entry>;
+  /** Publishers that miss nothing in it, each by all that it publishes. */
+  readonly known: Set<string>;
 }
 
 interface Client {
@@ -84,9 +86,13 @@ export function createMemoryBroker(): MemoryBroker {
 
   function declare({ queue, types }: QueueBindings): void {
     for (const name of [queue, deadQueueOf(queue)]) {
-      if (!queues.has(name)) queues.set(name, { types: new Set(), waiting: [], underWay: new Set() });
+      if (!queues.has(name)) queues.set(name, newQueue());
     }
     for (const type of types) queues.get(queue)?.types.add(type);
+  }
+
+  function newQueue(): Queue {
+    return { types: new Set(), waiting: [], underWay: new Set(), known: new Set() };
   }
 
   function route(message: BrokerMessage): number {
@@ -257,6 +263,15 @@ export function createMemoryBroker(): MemoryBroker {
       },
       onStateChange: (listener) => void listeners.add(listener),
       publish,
+      async fillGaps(sendAgain) {
+        const publisher = [...topology.publishes.keys()].join();
+        for (const { queue: name, types } of connected ? topology.outbound : []) {
+          const queue = queues.get(name);
+          if (queue === undefined || queue.known.has(publisher)) continue;
+          await sendAgain(types);
+          queue.known.add(publisher);
+        }
+      },
       subscribe,
       async stop() {
         started = false;

@@ -45,6 +45,7 @@ export function brokerOn(stage: BrokerStage, service: string): Broker {
     start: broker.start,
     stop: broker.stop,
     publish: broker.publish,
+    fillGaps: broker.fillGaps,
     onStateChange: broker.onStateChange,
     subscribe: (options) => broker.subscribe({ ...options, queue: stage.queue(options.queue) }),
     get connected() {

@@ -1,0 +1,76 @@
+import prom from "prom-client";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Outbox } from "../storage/outbox.ts";
+import type { Worker } from "../worker.ts";
+import type { Broker } from "./broker.ts";
+
+const defaultIntervalMs = 5_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+/**
+ * How far back events are sent again. A day less than they and the inboxes of their consumers are kept, so that whoever has
+ * had an event still knows it.
+ */
+export const sentAgainAgeMaxMs = 6 * dayMs;
+
+/** What the gap filler needs. */
+export interface GapFillerOptions {
+  readonly broker: Pick<Broker, "publishable" | "onStateChange" | "fillGaps">;
+  readonly outbox: Pick<Outbox, "sendAgain">;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  /** Longest time that a deleted queue can be overlooked. */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Sends again what was lost with a queue that somebody deleted, or with all of a broker's data: the events in it, and
+ * those published while it was missing. The broker confirms an event when one of two queues takes it, so that nothing else
+ * would tell. The outbox keeps what was sent; a consumer drops what it has had. To run in the leader only.
+ */
+export function createGapFiller(options: GapFillerOptions): Worker {
+  const { broker, outbox, log, now } = options;
+  const sentAgain = new prom.Counter({
+    name: "outbox_sent_again_total",
+    help: "Events published once more because a queue they had been confirmed in was deleted",
+    registers: [options.metrics.registry],
+  });
+  let isStarted = false;
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function sendAgain(types: readonly string[]): Promise<void> {
+    const time = now();
+    const count = await outbox.sendAgain({ types, fromTime: time - sentAgainAgeMaxMs, untilTime: time });
+    if (count === 0) return;
+    sentAgain.inc(count);
+    log.warn({ types, events: count }, "a queue was lost: its events are sent again");
+  }
+
+  function look(): void {
+    if (!isStarted || !broker.publishable) return;
+    running ??= broker
+      .fillGaps(sendAgain)
+      .catch((error: unknown) => log.debug({ err: error }, "queues not looked at"))
+      .finally(() => {
+        running = undefined;
+      });
+  }
+
+  broker.onStateChange(look);
+
+  return {
+    start() {
+      if (isStarted) return;
+      isStarted = true;
+      timer = setInterval(look, options.intervalMs ?? defaultIntervalMs);
+      look();
+    },
+    async stop() {
+      isStarted = false;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
