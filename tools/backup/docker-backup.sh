@@ -21,7 +21,7 @@ case "$command" in
     [ -z "$(docker compose ps --quiet)" ] || fail "Quartet is running: stop everything first, with \`make down\`."
     tar -C "$FROM" -cf - . |
       docker compose run --rm -T --no-deps backup sh -c 'mkdir /backup/files && tar -C /backup/files -xf - && node tools/backup/main.ts restore /data /backup/files' ||
-      fail "Nothing was restored (see above)."
+      fail "The restore did not get to its end (see above)."
     # What its messages tell of may not have happened any more; what has is in the outboxes.
     project=$(docker compose config --format json | sed -n 's/^ *"name": "\([^"]*\)",*$/\1/p' | head -n 1)
     docker volume rm --force "${project}_broker-data" >/dev/null ;;
