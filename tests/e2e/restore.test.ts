@@ -25,6 +25,8 @@ interface Placed {
 const streams = 3;
 const tokens = ["tok_visa", "tok_declined", "tok_delay_200", "tok_timeout"];
 const enoughTimeoutMs = 60_000;
+/** Of the orders placed while product-svc is away, so many have surely left for the broker. */
+const [placedMeanwhile, onTheWayMin] = [15, 5];
 
 describe("a shop that is restored from a backup taken at work", function () {
   this.timeout(240_000);
@@ -57,14 +59,19 @@ describe("a shop that is restored from a backup taken at work", function () {
     const atLeast = async (count: number) => {
       assert.ok(await waitUntil(() => placed.length >= count, enoughTimeoutMs, 5), `${placed.length} orders`);
     };
-    await atLeast(10);
-    // What is sent to it meanwhile is with the broker at the moment of the backup, and nowhere else when that is emptied.
-    await system.stop("product-svc");
-    await atLeast(placed.length + 10);
-    manifest = await backUp({ dataDir, target });
-    await system.start("product-svc");
-    await atLeast(placed.length + 20);
-    isOver = true;
+    // Awaited below; until then its failure shows in the count that does not rise.
+    running.catch(() => {});
+    try {
+      await atLeast(10);
+      // What is sent to it meanwhile is with the broker at the moment of the backup, and nowhere else when that is emptied.
+      await system.stop("product-svc");
+      await atLeast(placed.length + placedMeanwhile);
+      manifest = await backUp({ dataDir, target });
+      await system.start("product-svc");
+      await atLeast(placed.length + 20);
+    } finally {
+      isOver = true;
+    }
     await running;
     await assertBooksAgree(system);
     await system.close();
@@ -86,14 +93,14 @@ describe("a shop that is restored from a backup taken at work", function () {
     });
     assert.deepEqual(findings.map(describeFinding), []);
     const onTheWay = waiting.filter(({ what }) => /has sent .* has not handled it/.test(what));
-    assert.ok(onTheWay.length >= 10, "the audit names what was on its way");
+    assert.ok(onTheWay.length >= onTheWayMin, "the audit names what was on its way");
     assert.ok(kept().length >= 20 && lost().length >= 10);
   });
 
   it("settles every order that was acknowledged before the backup, by events that are published again", async () => {
     const rmBroker = async () => rmSync(join(dataDir, "rabbitmq", "data"), { recursive: true, force: true });
     const { replayed } = await restore({ dataDir, from: target, emptyBroker: rmBroker });
-    assert.ok((replayed.get("order-svc") ?? 0) >= 10, JSON.stringify([...replayed]));
+    assert.ok((replayed.get("order-svc") ?? 0) >= onTheWayMin, JSON.stringify([...replayed]));
     system = await startNativeSystem({ dataDir });
     const isAtRest = async () => (await audit(system)).waiting.length === 0;
     assert.ok(await waitUntil(isAtRest, enoughTimeoutMs), "what waits does not end");

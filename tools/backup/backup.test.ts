@@ -118,7 +118,7 @@ describe("backup and restore", function () {
     assert.equal(replaced("order-svc"), join(dataDir, "order-svc", replacedName));
     const kept = readSnapshot(join(replaced("order-svc"), "order-svc.sqlite"), { rows: "SELECT id FROM orders" });
     assert.equal(kept.rows?.length, 2);
-    assert.deepEqual([...replayed.values()], [0, 0, 0, 0]);
+    assert.deepEqual([...new Set(replayed.values())], [0]);
   });
 
   it("cannot turn back the provider: the audit names what it did for an order that is lost", async () => {
@@ -235,7 +235,7 @@ describe("backup and restore", function () {
       assert.equal(markForReplay(dataDir).get("order-svc"), 2);
       await settleAll();
       assert.deepEqual(await look(dataDir), []);
-      assert.deepEqual([...markForReplay(dataDir).values()], [0, 0, 0, 0]);
+      assert.deepEqual([...new Set(markForReplay(dataDir).values())], [0]);
     });
 
     it("takes the later events about the same along, so that they arrive in their order", async () => {
@@ -251,10 +251,9 @@ describe("backup and restore", function () {
 
     it("is everything since a time, of which whoever has handled it takes no notice", async () => {
       const marked = markForReplay(dataDir, { since: startTime });
-      assert.ok(
-        [...marked.values()].every((events) => events > 0),
-        JSON.stringify([...marked]),
-      );
+      for (const service of ["user-svc", "product-svc", "order-svc", "payment-svc"] as const) {
+        assert.ok((marked.get(service) ?? 0) > 0, service);
+      }
       const effects = () =>
         readSnapshot(databaseFile(dataDir, "order-svc"), {
           rows: "SELECT * FROM order_events ORDER BY order_id, sequence",

@@ -45,12 +45,15 @@ import { createUserStore } from "../../../user-svc/src/storage/user-store.ts";
 import { type ServiceName, serviceNames } from "../../stack/stack-config.ts";
 import { consumersOf } from "../consumers.ts";
 
-const migrationsOf: Readonly<Record<ServiceName, MigrationSource>> = {
+/** A service that the checkout has besides these four has a file with what every service has, and nothing in it. */
+const migrationsOf: Readonly<Partial<Record<ServiceName, MigrationSource>>> = {
   "user-svc": userMigrations,
   "product-svc": productMigrations,
   "order-svc": orderMigrations,
   "payment-svc": paymentMigrations,
 };
+
+type Handle = (message: IncomingMessage) => Promise<unknown>;
 
 /** The cores of the four services on files of their own, without ports and broker: events go from hand to hand. */
 export interface SmallShop {
@@ -78,7 +81,8 @@ export async function openSmallShop(dataDir: string, startTime: number): Promise
     serviceNames.map(async (service) => {
       mkdirSync(join(dataDir, service), { recursive: true });
       const database = openDatabase({ file: join(dataDir, service, `${service}.sqlite`) });
-      await migrate(database, [chassisMigrations, migrationsOf[service]]);
+      const own = migrationsOf[service];
+      await migrate(database, own === undefined ? [chassisMigrations] : [chassisMigrations, own]);
       return [service, database] as const;
     }),
   );
@@ -110,8 +114,7 @@ export async function openSmallShop(dataDir: string, startTime: number): Promise
   const drive = createDrivePayment({ payments, provider, now });
   const cancelOfDeleted = createCancelOrdersOfDeletedUsers({ orders, deletedUsers, moment });
 
-  const handlers: Readonly<Record<ServiceName, ReadonlyMap<string, (message: IncomingMessage) => Promise<unknown>>>> = {
-    "user-svc": new Map(),
+  const handlers: Readonly<Partial<Record<ServiceName, ReadonlyMap<string, Handle>>>> = {
     "product-svc": new Map(productHandlers({ moveStock: createMoveStock({ products, now }) })),
     "payment-svc": new Map(paymentHandlers({ settlePayments: createSettlePayments({ payments, now, onWork }) })),
     "order-svc": new Map(
@@ -128,7 +131,7 @@ export async function openSmallShop(dataDir: string, startTime: number): Promise
     const rows = outbox.pending({ limit: 1_000 });
     for (const { seq, ...row } of rows) {
       for (const consumer of consumersOf[row.type] ?? []) {
-        await handlers[consumer].get(row.type)?.({ ...row, redelivered: false });
+        await handlers[consumer]?.get(row.type)?.({ ...row, redelivered: false });
         await onStep();
       }
       await outbox.markSent([seq], now());
