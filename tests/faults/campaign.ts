@@ -15,6 +15,8 @@ export interface CampaignOptions {
   readonly kills: KillCounts;
   /** Shoppers at a time. */
   readonly concurrency: number;
+  /** Told now and then how far it is. */
+  readonly report?: (line: string) => void;
 }
 
 /** What came of it. */
@@ -31,6 +33,7 @@ export interface CampaignResult {
 const scarcePiecesPerHundred = 1;
 /** Between two readings of all databases meanwhile. */
 const judgePauseMs = 3_000;
+const reportIntervalMs = 60_000;
 const problemsShownMax = 20;
 
 /**
@@ -39,7 +42,7 @@ const problemsShownMax = 20;
  * hits, so the same seed does the same, but does not hit the same.
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { system, seed, checkouts, kills, concurrency } = options;
+  const { system, seed, checkouts, kills, concurrency, report = () => {} } = options;
   const startTime = performance.now();
   const venue = await openVenue(system, Math.ceil((checkouts / 100) * scarcePiecesPerHundred));
   const crowd = startCrowd(venue, planCheckouts(seed, checkouts), { atATime: concurrency });
@@ -54,7 +57,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     progress: crowd.acknowledged,
     isOver: () => isOver,
   });
+  const reporting = setInterval(() => {
+    const spent = seconds(performance.now() - startTime);
+    report(`${spent}: ${crowd.acknowledged()} orders acknowledged; killed ${told(killing.kills)}`);
+  }, reportIntervalMs);
   await crowd.done;
+  clearInterval(reporting);
   isOver = true;
   await killing.done;
   await judge.stop();

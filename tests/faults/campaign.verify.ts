@@ -27,8 +27,10 @@ describe("a long random campaign of kills", function () {
   });
 
   it("loses nothing that was acknowledged, does nothing twice, and settles within 30 s after the last fault", async () => {
-    const { problems, figures, settledMs } = await runCampaign({ system, seed, checkouts, kills, concurrency });
-    for (const line of figures) console.log(`      ${line}`);
+    const report = (line: string) => console.log(`      ${line}`);
+    const options = { system, seed, checkouts, kills, concurrency, report };
+    const { problems, figures, settledMs } = await runCampaign(options);
+    figures.forEach(report);
     const again = `SEED=${seed} CHECKOUTS=${checkouts} make verify TESTS=tests/faults/campaign.verify.ts (the same plan; which moment a kill hits is up to time)`;
     assert.deepEqual(problems, [], again);
     assert.ok(settledMs <= settleMaxMs, `settled after ${Math.round(settledMs)} ms; ${again}`);
