@@ -9,7 +9,7 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit backup restore replay check format test faults verify new-service split clean
+.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit backup restore replay parked check format test faults verify new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
@@ -36,6 +36,9 @@ backup: ## Copy the databases of the running system, all as of one moment: TO=
 
 restore: ## Put a backup in the place of the databases, of a stopped system: FROM=
 	@$(STACK) restore
+
+parked: ## List messages nobody tries any more, show one, try again: SVC= ID= ALL=1 REPLAY=1
+	@$(STACK) parked $(SVC)
 
 replay: ## Publish again what was sent and nobody has handled, or all since SINCE=
 	@$(STACK) replay

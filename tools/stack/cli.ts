@@ -10,6 +10,7 @@ import { provideChromium } from "./chromium.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
 import { provideGrpcurl } from "./grpcurl.ts";
+import { showParked } from "./parked.ts";
 import { provideRabbit } from "./rabbitmq.ts";
 import { redeploy, runningStack } from "./redeploy.ts";
 import { readStackConfig, type StackConfig, serviceNames } from "./stack-config.ts";
@@ -19,7 +20,7 @@ import { up } from "./up.ts";
 import { whatToTry } from "./what-to-try.ts";
 
 // `node tools/stack/cli.ts COMMAND [PART]`: the native side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit,
-// backup, restore and replay.
+// backup, restore, replay, parked.
 
 const linesBefore = 100;
 /** Exit code of what Ctrl-C ended. */
@@ -97,6 +98,7 @@ const commands: Record<string, (config: StackConfig, part: string | undefined) =
     (await import("../backup/native.ts")).replayNative(config, process.env, report);
     return 0;
   },
+  parked: (config, part) => showParked(config, part, process.env),
   async admin(config) {
     const { email, password } = await resetAdmin({ rootDir, dataDir: config.dataDir, env: process.env });
     console.log(`email:    ${email}\npassword: ${password}\n(kept in ${adminFile(config.dataDir)})`);

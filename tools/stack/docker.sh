@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit, backup, restore and replay. Needs no Node on the host.
+# The Docker side of make up, dev, down, status, logs, redeploy, debug, reset, seed, admin, audit, backup, restore, replay and parked. Needs no Node on the host.
 set -eu
 
 command=$1
@@ -36,6 +36,25 @@ reset_admin() {
   mkdir -p "$data"
   (umask 077 && printf '{"email":"%s","password":"%s"}\n' "$admin_email" "$password" >"$admin_file.part")
   mv "$admin_file.part" "$admin_file"
+}
+
+# What a service has parked, or what all have: in its container or, when it does not run, in one like it.
+show_parked() {
+  action=show
+  [ -z "${REPLAY:-}" ] || action=replay
+  [ -z "${ID:-}" ] || [ -z "${ALL:-}" ] || fail "Say either ID= or ALL=1."
+  [ -z "${REPLAY:-}" ] || [ -n "${ID:-}${ALL:-}" ] || fail "Say which to try again: ID=, or ALL=1 for all."
+  [ -z "${ID:-}" ] || [ -n "$1" ] || fail "Say whose message that is: SVC=order-svc, for instance."
+  worst=0
+  for service in ${1:-$(parts | grep -e '-svc$')}; do
+    case "$service" in *-svc) need_part "$service" ;; *) fail "SVC= takes a service: order-svc, for instance." ;; esac
+    set -- run --rm --no-deps
+    [ -z "$(docker compose ps --quiet --status running "$service")" ] || set -- exec
+    # shellcheck disable=SC2016
+    set -- "$@" -T "$service" sh -c 'exec node --conditions=source ../chassis/src/parked/main.ts "$DATA_DIR/$0.sqlite" "$@"'
+    docker compose "$@" "$service" "${ID:-all}" "$action" </dev/null || worst=1
+  done
+  return $worst
 }
 
 run_seed() { docker compose run --rm -T --no-deps seed <"$admin_file"; }
@@ -130,6 +149,9 @@ case "$command" in
     only_ours
     docker compose build --quiet backup
     . tools/backup/docker-backup.sh ;;
+  parked)
+    only_ours
+    show_parked "$part" ;;
   audit)
     need_running
     docker compose build --quiet seed

@@ -81,6 +81,6 @@ case "$command" in
 esac
 [ "$mode" = native ] || exec sh tools/stack/docker.sh "$command" ${part:+"$part"}
 case "$command" in
-  up | dev | redeploy | debug | audit | backup | restore | replay) prepare_native ;;
+  up | dev | redeploy | debug | audit | backup | restore | replay | parked) prepare_native ;;
 esac
 native

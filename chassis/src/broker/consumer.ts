@@ -148,16 +148,16 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   async function keepFailed(message: IncomingMessage, error: unknown): Promise<void> {
-    const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const cause = causeOf(error);
     if (error instanceof UndecodableEventError) {
-      await park(message, cause);
+      await park(message, cause, 1);
       return;
     }
     const attempts = inbox.attemptsOf(message.id) + 1;
     // What is only unavailable says nothing about the message, however long it lasts.
     const transient = error instanceof DomainError && error.kind === "unavailable";
     if (attempts >= attemptsMax && !transient) {
-      await park(message, cause);
+      await park(message, cause, 1);
       return;
     }
     const delayMs = retryDelaysMs[Math.min(attempts, retryDelaysMs.length) - 1] ?? 0;
@@ -168,9 +168,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     log.warn({ err: error, message_id: message.id, type: message.type, attempts, delay_ms: delayMs }, "handler failed");
   }
 
-  async function park(message: IncomingMessage, cause: string): Promise<void> {
+  async function park(message: IncomingMessage, cause: string, attempts: 0 | 1 = 0): Promise<void> {
     failPoint("consumer.before-park", message.type);
-    await inbox.park(message, cause);
+    await inbox.park(message, cause, attempts);
     failPoint("consumer.after-park", message.type);
     results.inc({ type: message.type, result: "parked" });
     log.error({ message_id: message.id, type: message.type, aggregate: message.aggregate, cause }, "message parked");
@@ -223,6 +223,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     parked: (limit) => inbox.parkedList(limit),
     replay: (id) => inbox.replay(id),
   };
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof DomainError) return `${error.reason}: ${error.message}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 function checkedHandlers({ service, catalog, handlers }: ConsumerOptions): ReadonlyMap<string, MessageHandler> {

@@ -81,15 +81,16 @@ describe("inbox", () => {
 
   it("lists parked messages with their cause, and replays them with a clean record", async () => {
     await inbox.retryLater(message("a"), "no", 2_000);
-    await inbox.park(message("a"), "five attempts");
+    await inbox.park(message("a"), "two attempts", 1);
     now = 1_500;
     await inbox.park(message("b"), "unknown type");
     assert.deepEqual(inbox.parkedList(), [
-      { message: message("b"), attempts: 0, cause: "unknown type", parkTime: 1_500 },
-      { message: message("a"), attempts: 1, cause: "five attempts", parkTime: 1_000 },
+      { message: message("b"), attempts: 0, cause: "unknown type", receiveTime: 1_500, parkTime: 1_500 },
+      { message: message("a"), attempts: 2, cause: "two attempts", receiveTime: 1_000, parkTime: 1_000 },
     ]);
     assert.equal(inbox.parkedList(1).length, 1);
     assert.deepEqual(inbox.counts(), { waiting: 0, parked: 2 });
+    assert.deepEqual(["a", "none"].map(inbox.stateOf), ["parked", undefined]);
     now = 5_000;
     assert.deepEqual(
       [await inbox.replay("a"), await inbox.replay("a"), await inbox.replay("none")],

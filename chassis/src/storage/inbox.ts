@@ -15,6 +15,8 @@ export interface DueMessage {
 /** A message that nobody tries any more. */
 export interface ParkedMessage extends DueMessage {
   readonly cause: string;
+  /** When it first arrived, ms since the epoch. */
+  readonly receiveTime: number;
   /** When it was parked, ms since the epoch. */
   readonly parkTime: number;
 }
@@ -33,14 +35,19 @@ export interface Inbox {
   attemptsOf(id: string): number;
   /** Takes the message over from the broker after a failure; once this resolves it may be acknowledged. */
   retryLater(message: IncomingMessage, error: string, nextAttemptTime: number): Promise<void>;
-  /** Gives a message up with its cause; once this resolves it may be acknowledged. A finished message stays so. */
-  park(message: IncomingMessage, cause: string): Promise<void>;
+  /**
+   * Gives a message up with its cause, after another failed attempt or without one; once this resolves it may be
+   * acknowledged. A finished message stays so.
+   */
+  park(message: IncomingMessage, cause: string, attempts?: 0 | 1): Promise<void>;
   /** Waiting messages whose time has come, earliest first. */
   due(now: number, limit: number): readonly DueMessage[];
   /** When the next waiting message is due, ms since the epoch. */
   nextDueTime(): number | undefined;
   /** Parked messages, those parked last first. */
   parkedList(limit?: number): readonly ParkedMessage[];
+  /** Where a message stands; undefined when nothing is known of it. */
+  stateOf(id: string): InboxState | undefined;
   /** Makes a parked message due with a clean record. False when there is no such parked message. */
   replay(id: string): Promise<boolean>;
   /** For metrics. */
@@ -62,6 +69,7 @@ interface Row {
   readonly tracestate: string | null;
   readonly attempts: number;
   readonly last_error: string | null;
+  readonly receive_time: number;
   readonly finish_time: number | null;
 }
 
@@ -103,10 +111,9 @@ export function createInbox(options: { readonly database: Database; readonly now
         save(message, "waiting", { attempts: 1, error: error.slice(0, errorLengthMax), nextAttemptTime }),
       );
     },
-    async park(message, cause) {
-      await database.transact(() =>
-        save(message, "parked", { error: cause.slice(0, errorLengthMax), finishTime: now() }),
-      );
+    async park(message, cause, attempts = 0) {
+      const error = cause.slice(0, errorLengthMax);
+      await database.transact(() => save(message, "parked", { attempts, error, finishTime: now() }));
     },
     due: (time, limit) => statements.due.all(time, limit).map(toDueMessage),
     nextDueTime: () => statements.nextDueTime.get() ?? undefined,
@@ -114,8 +121,10 @@ export function createInbox(options: { readonly database: Database; readonly now
       statements.parked.all(limit).map((row) => ({
         ...toDueMessage(row),
         cause: row.last_error ?? "",
+        receiveTime: row.receive_time,
         parkTime: row.finish_time ?? 0,
       })),
+    stateOf: (id) => statements.stateOf.get(id)?.state,
     replay: (id) => database.transact(() => statements.replay.run(now(), id).changes > 0),
     counts: () => statements.counts.get() ?? { waiting: 0, parked: 0 },
     adoptStarted: (beforeTime, limit) =>
