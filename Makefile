@@ -9,7 +9,7 @@ CONTRACT := $(shell find proto/shop tools/contract -type f 2>/dev/null) buf.yaml
 # Both tests/ and the parts: `make test TESTS='order-svc/src/**/*.test.ts'` runs some of them.
 TESTS ?=
 
-.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit backup restore replay parked check format test faults verify new-service split clean
+.PHONY: help doctor generate up dev down status logs redeploy debug reset seed admin audit backup restore replay parked check format test faults mutants verify new-service split clean
 
 help: ## Show the targets
 	@echo 'make TARGET [MODE=docker|native] [SVC=order-svc]'
@@ -91,6 +91,9 @@ test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TE
 faults: .build/generated ## Kill parts at random during checkouts, look for what is lost or doubled: SEED= CHECKOUTS=
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@$(SETUP) node tools/test.ts tests/faults/campaign.test.ts
+
+mutants: .build/generated ## Break the code in one place after another, and see the fault tests notice: NAMES='no-inbox …'
+	@$(SETUP) node tests/mutants/run.ts $(NAMES)
 
 verify: .build/generated ## Run the long campaigns, which take an hour or more: TESTS='tests/faults/*.verify.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch
