@@ -17,11 +17,13 @@ export function startLane(options: {
   command: string;
   args: readonly string[];
   cwd: string;
+  env?: NodeJS.ProcessEnv;
   exitTimeMaxMs?: number;
 }): TestLane {
   const exitTimeMs = options.exitTimeMaxMs ?? exitTimeMaxMs;
   const child = spawn(options.command, options.args, {
     cwd: options.cwd,
+    env: options.env ?? process.env,
     stdio: ["ignore", "pipe", "inherit"],
     // A group of its own: mocha starts another process for its node options, and both have to end.
     detached: true,

@@ -16,8 +16,10 @@ const mocha = join(dirname(createRequire(import.meta.url).resolve("mocha/package
 const colors = process.stdout.isTTY ? ["--color"] : [];
 
 const chosen = process.argv.slice(2);
+// A make that a test runs is nobody's part: told of the one above it, it would say in which folder it works.
+const { MAKEFLAGS: _, MAKELEVEL: __, MFLAGS: ___, ...env } = process.env;
 const lanes = (chosen.length > 0 ? [chosen] : [longTests, otherTests]).map((files) =>
-  startLane({ command: process.execPath, args: [mocha, ...colors, ...files], cwd: rootDir }),
+  startLane({ command: process.execPath, args: [mocha, ...colors, ...files], cwd: rootDir, env }),
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
