@@ -35,6 +35,8 @@ export interface SimulatedShop {
   readonly calls: Calls;
   readonly broker: SimulatedBroker;
   readonly services: readonly SimulatedService[];
+  /** Whether there is such a database. */
+  has(source: AuditSource): boolean;
   /** Reads from a database, beside the processes that have it open. */
   query<Row>(source: AuditSource, sql: string): Row[];
   close(): void;
@@ -130,6 +132,7 @@ export function openSimulatedShop(world: World, observer: ServiceObserver, empty
     calls,
     broker,
     services,
+    has: (source) => source === "test-provider" || services.some(({ name }) => name === source),
     query: <Row>(source: AuditSource, sql: string) => prepare(source, sql).all() as Row[],
     close() {
       for (const reader of readers.values()) reader.close();

@@ -1,6 +1,11 @@
 import { implement } from "@quartet/chassis/rpc/implement";
-import { openServiceCore } from "@quartet/chassis/service-core";
-import { createServiceHost, type Service, type ServiceOverrides } from "@quartet/chassis/service-host";
+import { openServiceCore, type ServiceCore } from "@quartet/chassis/service-core";
+import {
+  createServiceHost,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from "@quartet/chassis/service-host";
 import { SampleItemService } from "@quartet/proto/shop/sample_item/v1/sample_item_service_pb";
 import { createCreateSampleItem } from "./app/create-sample-item.ts";
 import { createDeleteSampleItem } from "./app/delete-sample-item.ts";
@@ -12,9 +17,8 @@ import { createSampleItemServiceImpl } from "./rpc/sample-item-service.ts";
 import { createSampleItemQueries } from "./storage/sample-item-queries.ts";
 import { createSampleItemStore } from "./storage/sample-item-store.ts";
 
-/** Puts sample-item-svc together: the only place that knows every part of it. */
-export async function createService(config: SampleItemConfig, overrides: ServiceOverrides = {}): Promise<Service> {
-  const core = await openServiceCore({ name: "sample-item-svc", config, migrations, ...overrides });
+/** Puts the parts of sample-item-svc together on its core: the only place that knows every one of them. */
+export function createParts(core: ServiceCore): ServiceParts {
   const { database, unitOfWork, pageTokens, now, newId } = core;
 
   const sampleItems = createSampleItemStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }) });
@@ -26,9 +30,14 @@ export async function createService(config: SampleItemConfig, overrides: Service
     pageTokens,
   });
 
-  return createServiceHost(core, {
+  return {
     registrations: [implement(SampleItemService, implementation)],
     handlers: [],
-    ...overrides,
-  });
+  };
+}
+
+/** Creates sample-item-svc as a service that can run. */
+export async function createService(config: SampleItemConfig, overrides: ServiceOverrides = {}): Promise<Service> {
+  const core = await openServiceCore({ name: "sample-item-svc", config, migrations, ...overrides });
+  return createServiceHost(core, { ...createParts(core), ...overrides });
 }
