@@ -148,7 +148,7 @@ export const chassisMutants: readonly Mutant[] = [
     edits: [
       {
         path: "chassis/src/broker/consumer.ts",
-        from: "    if (attempts >= attemptsMax && !transient) {\n      await park(message, cause);\n",
+        from: "    if (attempts >= attemptsMax && !transient) {\n      await park(message, cause, 1);\n",
         to: "    if (attempts >= attemptsMax && !transient) {\n",
       },
     ],

@@ -17,7 +17,7 @@ import { eventually } from "./eventually.ts";
 
 /** Everything round one service, seen from the broker: says what the service consumes, hears what it publishes. */
 export interface Neighbour {
-  /** What was heard, in order, repetitions included. */
+  /** What was heard, in order, each message once: as any consumer it drops what it knows. */
   readonly heard: readonly IncomingMessage[];
   /** The events of one type that were heard. */
   heardOf<D extends DescMessage>(schema: D): MessageShape<D>[];
@@ -74,7 +74,9 @@ export async function startNeighbour(stage: BrokerStage, service: string): Promi
   const subscription = broker.subscribe({
     queue,
     prefetch,
-    deliver: async (message) => void heard.push(message),
+    deliver: async (message) => {
+      if (!heard.some(({ id }) => id === message.id)) heard.push(message);
+    },
     onUndecodable: async ({ cause }) => {
       throw new Error(`${service} published something that is no event: ${cause}`);
     },
