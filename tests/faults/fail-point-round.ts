@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { queueOf } from "@quartet/chassis/events/catalog";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
+import { queueDepths } from "../../tools/audit/queue-depths.ts";
 import type { ServiceName } from "../../tools/stack/stack-config.ts";
 import { deathsIn, placeOf } from "./deaths.ts";
 import type { FaultShop } from "./fault-shop.ts";
@@ -70,7 +72,7 @@ export async function runRound(shop: FaultShop, cases: readonly FailPointCase[])
   });
   for (const { service, afterwards } of cases) {
     if (afterwards === undefined) continue;
-    await stack.stop(service);
+    await stopWithEmptyQueue(shop, service);
     afterwards(shop);
     stack.start(service);
   }
@@ -85,6 +87,30 @@ async function stopOnceReady({ system: { stack } }: FaultShop, service: ServiceN
   await stack.ready({ names: [service] });
   // What ends is started again, unlike by stack.stop().
   stack.kill(service, "SIGTERM");
+}
+
+/**
+ * Stops a service when the broker has nothing more for it, not even what died before it was acknowledged. It serves before
+ * it has found the broker, and a stop waits only for what it was given.
+ */
+async function stopWithEmptyQueue({ system: { stack } }: FaultShop, service: ServiceName): Promise<void> {
+  const isEmpty = async () => {
+    const depths = await queueDepths(stack.urls.amqp);
+    return depths.every(({ queue, messages }) => queue !== queueOf(service) || messages === 0);
+  };
+  const isTaken = async () => {
+    const response = await fetch(`${stack.urls.http[service]}/readyz`).catch(() => undefined);
+    const { broker } = ((await response?.json()) ?? {}) as { broker?: string };
+    return broker === "connected" && (await isEmpty());
+  };
+  const isOver = async () => {
+    await eventually(`${service} has taken what is in its queue`, isTaken, convergenceMaxMs);
+    await stack.stop(service);
+    if (await isEmpty()) return true;
+    stack.start(service);
+    return false;
+  };
+  await eventually(`the queue of ${service} is empty`, isOver, convergenceMaxMs);
 }
 
 function statusOf({ system }: FaultShop, service: ServiceName) {
