@@ -159,6 +159,26 @@ describe("log stream", () => {
     assert.match(lines[0] ?? "", /order-svc consuming/);
   });
 
+  it("leaves out the broker's answer to who asks for a mark that is not there, and no other error", () => {
+    const channel =
+      "2026-11-25 19:39:45.230000+00:00 [error] <0.3.0> Channel error on connection <0.1.0> (127.0.0.1:1 ->";
+    const operation = "2026-11-25 19:39:45.230000+00:00 [error] <0.3.0> operation";
+    const isMissing = "caused a channel exception not_found: no exchange";
+    const lines = shown([
+      ["rabbitmq", channel],
+      ["rabbitmq", `${operation} queue.bind ${isMissing} 'order-svc.events.dead.settled' in vhost '/'`],
+      ["rabbitmq", channel],
+      ["rabbitmq", `${operation} exchange.bind ${isMissing} 'shop.events.known.user-svc' in vhost '/'`],
+      ["rabbitmq", channel],
+      ["rabbitmq", `${operation} basic.publish ${isMissing} 'shop.events' in vhost '/'`],
+      ["rabbitmq", channel],
+    ]);
+    assert.deepEqual(
+      lines.map((line) => / (Channel|operation \S+) /.exec(line)?.[1]),
+      ["Channel", "operation basic.publish", "Channel"],
+    );
+  });
+
   it("reads what docker compose prints, with or without its control characters", () => {
     const input = `order-svc-1  | ${JSON.stringify(call)}\n\u001b[2Kenvoy-1      | ${JSON.stringify({ ...access, status: 200 })}\n`;
     const printed = spawnSync(process.execPath, [join(import.meta.dirname, "main.ts")], { input, encoding: "utf8" });

@@ -34,8 +34,10 @@ export function createLogStream(
   const lastTimes = new Map<string, number>();
   let waiting: { time: number; text: string }[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let channelError: { entry: LogEntry; line: string } | undefined;
 
   function flush(): void {
+    pushChannelError();
     clearTimeout(timer);
     timer = undefined;
     const ready = waiting;
@@ -60,11 +62,32 @@ export function createLogStream(
     timer ??= setTimeout(flush, orderWindowMs);
   }
 
+  function pushChannelError(): void {
+    if (channelError !== undefined) push(channelError.entry, channelError.line);
+    channelError = undefined;
+  }
+
+  /** What RabbitMQ says in two lines, of which only the second tells whether it is worth a look. */
+  function addOfBroker(entry: LogEntry, line: string): void {
+    if (isQuestion(entry)) {
+      channelError = undefined;
+      return;
+    }
+    pushChannelError();
+    if (!entry.message.startsWith("Channel error on connection ")) {
+      push(entry, line);
+      return;
+    }
+    channelError = { entry, line };
+    timer ??= setTimeout(flush, orderWindowMs);
+  }
+
   return {
     add(part, line) {
       if (line.trim() === "") return;
       const entry = readLogLine(part, line);
-      if (form.json || !isHealthCheck(entry)) push(entry, line);
+      if (form.json || part !== "rabbitmq") push(entry, line);
+      else if (!isHealthCheck(entry)) addOfBroker(entry, line);
     },
     addEntry: (entry) => push(entry, ""),
     flush,
@@ -72,12 +95,16 @@ export function createLogStream(
 }
 
 /** Connections to the broker that end before anybody logs in: every few seconds somebody looks whether it answers. */
-function isHealthCheck({ part, message }: LogEntry): boolean {
-  if (part !== "rabbitmq") return false;
+function isHealthCheck({ message }: LogEntry): boolean {
   const isNameless = /^(accepting|closing) AMQP connection /.test(message) && !message.includes("vhost");
   return (
     isNameless ||
     message === "client unexpectedly closed TCP connection" ||
     message.includes(" has a client-provided name")
   );
+}
+
+/** A service asks whether a mark is there (see the chassis, amqp-mark.ts), which AMQP answers with an error where it is not. */
+function isQuestion({ message }: LogEntry): boolean {
+  return /^operation (queue|exchange)\.bind caused .* no exchange '\S+\.(settled|known\.\S+)' in vhost /.test(message);
 }
