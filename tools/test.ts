@@ -13,13 +13,14 @@ const otherTests = [
 
 const rootDir = join(import.meta.dirname, "..");
 const mocha = join(dirname(createRequire(import.meta.url).resolve("mocha/package.json")), "bin", "mocha.js");
+const leftOpen = ["--require", join(import.meta.dirname, "left-open.ts")];
 const colors = process.stdout.isTTY ? ["--color"] : [];
 
 const chosen = process.argv.slice(2);
 // A make that a test runs is nobody's part: told of the one above it, it would say in which folder it works.
 const { MAKEFLAGS: _, MAKELEVEL: __, MFLAGS: ___, ...env } = process.env;
 const lanes = (chosen.length > 0 ? [chosen] : [longTests, otherTests]).map((files) =>
-  startLane({ command: process.execPath, args: [mocha, ...colors, ...files], cwd: rootDir, env }),
+  startLane({ command: process.execPath, args: [mocha, ...leftOpen, ...colors, ...files], cwd: rootDir, env }),
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
