@@ -133,10 +133,13 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
 
   // A broker that neither confirms nor hangs up would stop the relay for ever. While it asks for a pause it may.
   function watchConfirms(watched: Outlet): void {
+    // What waited for the end of a pause is answered soon after it, and would arrive twice if it were given up.
+    let blockedTime = 0;
     const timer = setInterval(() => {
+      if (watched.session.blocked) blockedTime = performance.now();
       const [oldest] = watched.unconfirmed.values();
       if (oldest === undefined || watched.session.blocked) return;
-      if (performance.now() - oldest > confirmTimeoutMs) {
+      if (performance.now() - Math.max(oldest, blockedTime) > confirmTimeoutMs) {
         watched.session.fail(new Error(`no confirmation within ${confirmTimeoutMs} ms`));
       }
     }, confirmCheckIntervalMs);

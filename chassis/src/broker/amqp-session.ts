@@ -5,6 +5,7 @@ const connectTimeoutMs = 5_000;
 const closeTimeoutMs = 1_000;
 // Below 5 s heartbeats report connections as dead that are not; a dead one is noticed within two of them.
 const heartbeatS = 5;
+const channelClosed = "channel closed";
 
 /** One connection from its opening to its end. Whatever happens to it or to one of its channels ends all of it. */
 export interface AmqpSession {
@@ -59,7 +60,7 @@ export function openSession(options: {
       clearTimeout(deadline);
       options.signal.removeEventListener("abort", onAbort);
       if (error !== null && error !== undefined) {
-        reject(new BrokerUnavailableError(error.message, { cause: error }));
+        reject(new BrokerUnavailableError(explain(error), { cause: error }));
         return;
       }
       const session = createSession(connection, () => socketAbort.abort(), options.onBlockedChange);
@@ -67,6 +68,12 @@ export function openSession(options: {
       resolve(session);
     });
   });
+}
+
+// The library names the frames. This one answers the name of the virtual host, which comes after the password.
+function explain({ message }: Error): string {
+  const isRefused = /Expected ConnectionOpenOk; got <ConnectionClose/.test(message);
+  return isRefused ? "the broker has no such virtual host, or the user has no access to it" : message;
 }
 
 /** Turns a call with a callback as amqplib takes it into a promise. */
@@ -84,11 +91,14 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
   const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
   const leaving = new WeakSet<Channel>();
   let blocked = false;
+  let lastCause: Error | undefined;
 
   const finish = (cause: Error) => {
+    // A connection that the broker ends may end its channels first, and then say why.
+    if (lastCause === undefined || lastCause.message === channelClosed) lastCause = cause;
     if (life.signal.aborted) return;
     life.abort(cause);
-    end(cause);
+    setImmediate(() => end(lastCause ?? cause));
   };
   const fail = (cause: Error) => {
     finish(cause);
@@ -108,7 +118,7 @@ function createSession(connection: Connection, destroySocket: () => void, onBloc
       const channel = create(callback);
       channel.on("error", fail);
       channel.on("close", () => {
-        if (!leaving.has(channel)) fail(new Error("channel closed"));
+        if (!leaving.has(channel)) fail(new Error(channelClosed));
       });
     });
 
