@@ -138,6 +138,23 @@ describe("gap filler", function () {
     await eventually("both in the second", async () => Number((await depths()).split(",")[1]) >= 2, fillTimeMaxMs);
   });
 
+  it("stops while the broker does not answer", async () => {
+    await record(1);
+    let sendAgain: (types: readonly string[]) => Promise<void> = () => Promise.reject(new Error("not asked"));
+    const fillGaps: Broker["fillGaps"] = (answer) => {
+      sendAgain = answer;
+      return new Promise(() => {});
+    };
+    const broker = { publishable: true, onStateChange: () => {}, fillGaps };
+    const shared = { outbox, metrics: createMetrics({ service: "test" }), log: silentLogger(), now: () => time };
+    const filler = createGapFiller({ ...shared, broker });
+    filler.start();
+    await filler.stop();
+    // What the broker says later finds a database that is about to close, and must not set the mark.
+    await assert.rejects(sendAgain([made]), /stopped/);
+    assert.equal(outbox.unsentCount(), 0);
+  });
+
   it("brings a binding back that somebody removed", async () => {
     const channel = await connection.createChannel();
     await channel.unbindQueue(queues()[1], stage.exchange, made);

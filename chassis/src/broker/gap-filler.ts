@@ -37,24 +37,28 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     registers: [options.metrics.registry],
   });
   let isStarted = false;
-  let running: Promise<void> | undefined;
+  let isLooking = false;
+  let sending: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   async function sendAgain(types: readonly string[]): Promise<void> {
+    if (!isStarted) throw new Error("stopped");
     const time = now();
-    const count = await outbox.sendAgain({ types, fromTime: time - sentAgainAgeMaxMs, untilTime: time });
+    sending = outbox.sendAgain({ types, fromTime: time - sentAgainAgeMaxMs, untilTime: time });
+    const count = await sending;
     if (count === 0) return;
     sentAgain.inc(count);
     log.warn({ types, events: count }, "a queue was lost: its events are sent again");
   }
 
   function look(): void {
-    if (!isStarted || !broker.publishable) return;
-    running ??= broker
+    if (!isStarted || isLooking || !broker.publishable) return;
+    isLooking = true;
+    broker
       .fillGaps(sendAgain)
       .catch((error: unknown) => log.debug({ err: error }, "queues not looked at"))
       .finally(() => {
-        running = undefined;
+        isLooking = false;
       });
   }
 
@@ -70,7 +74,8 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     async stop() {
       isStarted = false;
       clearInterval(timer);
-      await running;
+      // Not for the broker, which answers nobody while it is short of memory: all that it could be asked for now is a mark.
+      await sending?.catch(() => {});
     },
   };
 }
