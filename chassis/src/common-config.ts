@@ -1,4 +1,4 @@
-import { integer, oneOf, port, type Setting, text, url, type Values } from "./config.ts";
+import { integer, oneOf, port, renewable, type Setting, text, url, type Values } from "./config.ts";
 import { type FailPoint, readFailPoint } from "./fail-point.ts";
 import { logLevels } from "./log.ts";
 
@@ -11,11 +11,13 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
     dataDir: text("DATA_DIR", "Folder of the database and other state, for its owner only; created when missing", {
       fallback: ".data",
     }),
-    amqpUrl: url("AMQP_URL", "RabbitMQ, with user and password; or AMQP_URL_FILE, a file that holds it", {
-      protocols: ["amqp:", "amqps:"],
-      secret: true,
-      fallback: "amqp://guest:guest@127.0.0.1:5672",
-    }),
+    amqpUrl: renewable(
+      url("AMQP_URL", "RabbitMQ, with user and password; or AMQP_URL_FILE, a file with it, read at each connection", {
+        protocols: ["amqp:", "amqps:"],
+        secret: true,
+        fallback: "amqp://guest:guest@127.0.0.1:5672",
+      }),
+    ),
     jwksUrl: text("JWKS_URL", "Where the keys that sign access tokens are fetched; several by comma", {
       fallback: "http://127.0.0.1:8081/.well-known/jwks.json",
     }),

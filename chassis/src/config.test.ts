@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "mocha";
-import { ConfigError, integer, oneOf, port, readConfig, text, url } from "./config.ts";
+import { ConfigError, integer, oneOf, port, readConfig, renewable, text, url } from "./config.ts";
 
 const settings = {
   name: text("NAME", "What to call it"),
@@ -46,6 +46,28 @@ describe("readConfig", () => {
         () => readConfig(settings, { NAME: "a", BROKER_URL_FILE: join(folder, "none") }),
         /BROKER_URL cannot/,
       );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("reads a renewable secret anew whenever it is asked for", () => {
+    const folder = mkdtempSync(join(tmpdir(), "config-"));
+    const file = join(folder, "broker");
+    const write = (content: string) => writeFileSync(file, content);
+    try {
+      write("amqp://first\n");
+      const renewed = { brokerUrl: renewable(settings.brokerUrl) };
+      const { brokerUrl } = readConfig(renewed, { BROKER_URL_FILE: file });
+      assert.equal(brokerUrl(), "amqp://first");
+      write("amqp://second\n");
+      assert.equal(brokerUrl(), "amqp://second");
+      write("no-url:pw");
+      assert.throws(brokerUrl, { message: "BROKER_URL must be a URL that begins with amqp://" });
+      assert.throws(() => readConfig(renewed, { BROKER_URL_FILE: file }), ConfigError);
+      rmSync(file);
+      assert.throws(brokerUrl, { message: "BROKER_URL cannot be read from the file that BROKER_URL_FILE names" });
+      assert.equal(readConfig(renewed, {}).brokerUrl(), "amqp://localhost");
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -8,8 +8,11 @@ export interface Setting<T> {
   readonly fallback: string | undefined;
   /** Secret: never printed. Can also be given as a file, by the variable with `_FILE` at its end. */
   readonly secret: boolean;
-  /** Returns the value, or throws an Error whose message completes "<variable> …". */
-  readonly read: (text: string) => T;
+  /**
+   * Returns the value, or throws an Error whose message completes "<variable> …". `again` returns the text as it is at the
+   * time of the call, which may be later: that in a file changes.
+   */
+  readonly read: (text: string, again: () => string) => T;
 }
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
@@ -32,9 +35,8 @@ export function readConfig<S extends Settings>(settings: S, environment: NodeJS.
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
     try {
-      const text = textOf(setting, environment);
-      if (text === undefined) throw new Error(`is required: ${setting.description}`);
-      values[key] = setting.read(text);
+      const again = () => textOf(setting, environment);
+      values[key] = setting.read(again(), again);
     } catch (error) {
       problems.push(`${setting.variable} ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -43,16 +45,39 @@ export function readConfig<S extends Settings>(settings: S, environment: NodeJS.
   return Object.freeze(values) as Values<S>;
 }
 
-function textOf(setting: Setting<unknown>, environment: NodeJS.ProcessEnv): string | undefined {
-  const text = environment[setting.variable];
+function textOf({ variable, description, secret, fallback }: Setting<unknown>, environment: NodeJS.ProcessEnv): string {
+  const text = environment[variable];
   if (text !== undefined && text !== "") return text;
-  const file = setting.secret ? environment[`${setting.variable}_FILE`] : undefined;
-  if (file === undefined || file === "") return setting.fallback;
+  const file = secret ? environment[`${variable}_FILE`] : undefined;
+  if (file === undefined || file === "") {
+    if (fallback === undefined) throw new Error(`is required: ${description}`);
+    return fallback;
+  }
   try {
     return readFileSync(file, "utf8").trim();
   } catch {
-    throw new Error(`cannot be read from the file that ${setting.variable}_FILE names`);
+    throw new Error(`cannot be read from the file that ${variable}_FILE names`);
   }
+}
+
+/**
+ * A secret that may be replaced while the process runs, by writing its file anew. The value is a function that reads it as
+ * it is then, and throws what a start would say.
+ */
+export function renewable<T>(inner: Setting<T>): Setting<() => T> {
+  return {
+    ...inner,
+    read(text, again) {
+      inner.read(text, again);
+      return () => {
+        try {
+          return inner.read(again(), again);
+        } catch (error) {
+          throw new Error(`${inner.variable} ${error instanceof Error ? error.message : String(error)}`);
+        }
+      };
+    },
+  };
 }
 
 interface SettingOptions {

@@ -25,7 +25,7 @@ await migrate(database, [chassisMigrations]);
 const unitOfWork = createUnitOfWork({ database, now });
 const inbound = { queue: queueOf(service), types: [type] };
 const broker = createAmqpBroker({
-  url,
+  url: () => url,
   topology: { exchange, publishes: new Map(), outbound: [], inbound },
   appId: service,
   log,

@@ -161,7 +161,7 @@ describe("AMQP broker without a broker", () => {
     const address = server.address();
     assert.ok(address !== null && typeof address === "object");
     const broker = createAmqpBroker({
-      url: `amqp://127.0.0.1:${address.port}`,
+      url: () => `amqp://127.0.0.1:${address.port}`,
       topology: { exchange: "test.events", publishes: new Map(), outbound: [], inbound: undefined },
       appId: "test",
       log: silentLogger(),

@@ -11,8 +11,8 @@ import type { Broker, Subscription } from "./broker.ts";
 
 /** What the broker needs. */
 export interface AmqpBrokerOptions {
-  /** amqp:// or amqps:// address with user and password. */
-  readonly url: string;
+  /** amqp:// or amqps:// address with user and password, asked for before each connection. What it throws is one that failed. */
+  readonly url: () => string;
   readonly topology: Topology;
   /** Name of the service, sent along with its messages and shown in the broker's list of connections. */
   readonly appId: string;

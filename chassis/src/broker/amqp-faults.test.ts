@@ -29,6 +29,7 @@ describe("AMQP broker that", function () {
   let node: TestRabbitMq;
   let proxy: TcpProxy;
   let broker: Broker;
+  let address: () => string;
   let received: string[];
   let logged: { level: string; cause?: string; connection?: string }[];
 
@@ -45,8 +46,9 @@ describe("AMQP broker that", function () {
   beforeEach(() => {
     received = [];
     logged = [];
+    address = () => addressWith(password);
     broker = createAmqpBroker({
-      url: `amqp://${user}:${password}@127.0.0.1:${proxy.port}/${vhost}?heartbeat=1`,
+      url: () => address(),
       topology,
       appId: "thing-svc",
       log: createLogger({
@@ -66,6 +68,7 @@ describe("AMQP broker that", function () {
   });
   afterEach(() => broker.stop());
 
+  const addressWith = (secret: string) => `amqp://${user}:${secret}@127.0.0.1:${proxy.port}/${vhost}?heartbeat=1`;
   async function createVhost(): Promise<void> {
     await node.control("add_vhost", vhost);
     await node.control("set_permissions", "-p", vhost, user, ".*", ".*", ".*");
@@ -118,6 +121,30 @@ describe("AMQP broker that", function () {
       await node.control("change_password", user, password);
     }
     await works("c");
+  });
+
+  it("changes the password is connected to with the new one as soon as that is known here", async () => {
+    broker.start();
+    await works("a");
+    await node.control("change_password", user, "another");
+    try {
+      await node.control("close_all_connections", "--vhost", vhost, "test");
+      await eventually("a refusal", () => complaints().some(({ cause = "" }) => /ACCESS_REFUSED|403/.test(cause)));
+      address = () => addressWith("another");
+      await works("b");
+    } finally {
+      await node.control("change_password", user, password);
+    }
+  });
+
+  it("cannot be found while the file with its address is not there is connected to when it is", async () => {
+    address = () => {
+      throw new Error("AMQP_URL cannot be read");
+    };
+    broker.start();
+    await eventually("a complaint", () => complaints().some(({ cause }) => cause === "AMQP_URL cannot be read"));
+    address = () => addressWith(password);
+    await works("a");
   });
 
   it("loses its vhost is waited for, and everything is declared and known as new when it is back", async () => {

@@ -24,7 +24,7 @@ export interface AmqpLink {
  * after a jittered pause of at most 1.5 s.
  */
 export function createAmqpLink(options: {
-  url: string;
+  url: () => string;
   name: string;
   prepare: (session: AmqpSession) => Promise<void>;
   prepareTimeoutMs: number;
@@ -52,7 +52,7 @@ export function createAmqpLink(options: {
 
   async function live(): Promise<Error> {
     const opened = await openSession({
-      url: options.url,
+      url: options.url(),
       connectionName: name,
       signal: stopping.signal,
       onBlockedChange: () => options.onStateChange(),

@@ -102,7 +102,7 @@ describe("a new queue", function () {
     const received: string[] = [];
     const client = (topology: Parameters<typeof createAmqpBroker>[0]["topology"]): Broker =>
       createAmqpBroker({
-        url: node.url,
+        url: () => node.url,
         appId: "things",
         topology,
         log,

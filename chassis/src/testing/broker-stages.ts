@@ -111,7 +111,7 @@ export async function createRabbitMqStage(url?: string, queueSettleTimeMs = 0): 
       for (const bindings of topology.outbound) remember(bindings);
       if (topology.inbound !== undefined) remember(topology.inbound);
       const client = createAmqpBroker({
-        url: proxied.href,
+        url: () => proxied.href,
         topology,
         appId: prefix,
         log: silentLogger(),
