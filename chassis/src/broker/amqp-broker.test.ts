@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import dns from "node:dns";
 import { createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "amqplib";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
-import { silentLogger } from "../log.ts";
+import { createLogger, silentLogger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
 import { type BrokerStage, createRabbitMqStage, testTopology } from "../testing/broker-stages.ts";
 import { eventually } from "../testing/eventually.ts";
@@ -151,6 +152,37 @@ describe("AMQP broker on a node of its own", function () {
 });
 
 describe("AMQP broker without a broker", () => {
+  it("says of each address of its host why there is no connection", async () => {
+    const { lookup } = dns;
+    const addresses = ["127.0.0.1", "127.0.0.2"];
+    const twoAddresses = (_host: string, _options: object, callback: (...answer: unknown[]) => void) =>
+      callback(
+        null,
+        addresses.map((address) => ({ address, family: 4 })),
+      );
+    const causes: string[] = [];
+    const broker = createAmqpBroker({
+      url: () => "amqp://two-addresses.example:1",
+      topology: { exchange: "test.events", publishes: new Map(), outbound: [], inbound: undefined },
+      appId: "test",
+      log: createLogger({
+        service: "test",
+        level: "warn",
+        destination: { write: (line) => causes.push(JSON.parse(line).cause) },
+      }),
+      metrics: createMetrics({ service: "test" }),
+    });
+    Object.assign(dns, { lookup: twoAddresses });
+    try {
+      broker.start();
+      await eventually("a reason", () => causes.length > 0);
+      for (const address of addresses) assert.ok(causes[0]?.includes(`ECONNREFUSED ${address}:1`), causes[0]);
+    } finally {
+      Object.assign(dns, { lookup });
+      await broker.stop();
+    }
+  });
+
   it("stops at once while a server accepts the connection and says nothing", async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => {

@@ -71,7 +71,10 @@ export function openSession(options: {
 }
 
 // The library names the frames. This one answers the name of the virtual host, which comes after the password.
-function explain({ message }: Error): string {
+function explain(error: Error): string {
+  // A host with several addresses has as many reasons, and the sum of them no text of its own.
+  if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join("; ");
+  const { message } = error;
   const isRefused = /Expected ConnectionOpenOk; got <ConnectionClose/.test(message);
   return isRefused ? "the broker has no such virtual host, or the user has no access to it" : message;
 }
