@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
+import type { StackOptions } from "../../tools/stack/stack.ts";
 import type { ServiceName } from "../../tools/stack/stack-config.ts";
 import { type NativeSystem, startNativeSystem } from "../e2e/native-system.ts";
 import { logIn, newCustomer, newProduct, patient, type ShopClient } from "../e2e/shop-client.ts";
@@ -29,10 +30,10 @@ export function databaseOf({ dataDir }: Pick<FaultShop, "dataDir">, service: Ser
 const accessTokenLifetimeMs = 3_600_000;
 const enough = 100_000;
 
-/** Starts a whole shop for a campaign. */
-export async function openFaultShop(): Promise<FaultShop> {
+/** Starts a whole shop for a campaign, its services with these additions to their environment. */
+export async function openFaultShop(additions: StackOptions["serviceEnv"] = {}): Promise<FaultShop> {
   const dataDir = mkdtempSync(join(tmpdir(), "quartet-faults-"));
-  const serviceEnv = { "user-svc": { ACCESS_TOKEN_LIFETIME_MS: String(accessTokenLifetimeMs) } };
+  const serviceEnv = { "user-svc": { ACCESS_TOKEN_LIFETIME_MS: String(accessTokenLifetimeMs) }, ...additions };
   const system = await startNativeSystem({ dataDir, serviceEnv });
   const close = async () => {
     await system.close();
