@@ -101,8 +101,8 @@ describe("the released contract", function () {
     });
 
     it("a shorter deadline", async () => {
-      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 200", { after: "rpc GetUser(" });
-      await breaks(/UserService\.GetUser was released with a deadline of 2000 ms/);
+      await copy.edit(userService, "deadline_ms: 5000", "deadline_ms: 200", { after: "rpc GetUser(" });
+      await breaks(/UserService\.GetUser was released with a deadline of 5000 ms/);
     });
 
     it("an event without one of its consumers", async () => {
@@ -165,7 +165,7 @@ describe("the released contract", function () {
     });
 
     it("a longer deadline", async () => {
-      await copy.edit(userService, "deadline_ms: 2000", "deadline_ms: 3000", { after: "rpc GetUser(" });
+      await copy.edit(userService, "deadline_ms: 5000", "deadline_ms: 6000", { after: "rpc GetUser(" });
       await passes();
     });
 

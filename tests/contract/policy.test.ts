@@ -55,7 +55,7 @@ describe("the policy rules of the contract", function () {
   });
 
   it("find a policy without a deadline", async () => {
-    await copy.edit(userService, "      deadline_ms: 2000\n", "", inGetUser);
+    await copy.edit(userService, "      deadline_ms: 5000\n", "", inGetUser);
     await finds(/^shop\.user\.v1\.UserService\.GetUser needs a deadline_ms above 0/);
   });
 

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { it } from "mocha";
+import { answersOk, waitUntil } from "../../tools/stack/ready.ts";
 import { describeCheckout } from "./checkout-suite.ts";
 import { type ComposeSystem, startComposeSystem, whyNoCompose } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
-import { logIn, newProduct } from "./shop-client.ts";
+import { type Answer, logIn, newProduct } from "./shop-client.ts";
+
+/** For how long at least the gateway tries again to reach a service that was there a moment ago. */
+const patienceMs = 2_500;
 
 const rootDir = join(import.meta.dirname, "..", "..");
 const reason = whyNoCompose();
@@ -54,6 +60,39 @@ if (reason === undefined) {
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
+    });
+
+    it("makes a restart a delay, for whoever reads and for whoever orders", async () => {
+      const { ada, cup } = shop();
+      const calls: Promise<{ beginTime: number; endTime: number; answer: Answer }>[] = [];
+      const begin = (call: Promise<Answer>) => {
+        const beginTime = performance.now();
+        calls.push(call.then((answer) => ({ beginTime, endTime: performance.now(), answer })));
+      };
+      const timer = setInterval(() => {
+        begin(ada.get("/v1/orders?pageSize=1"));
+        const order = { lines: [{ product: cup, quantity: 1 }], paymentToken: "tok_visa" };
+        begin(ada.call("POST", "/v1/orders", order, { "idempotency-key": randomUUID() }));
+      }, 100);
+      let servingTime = Number.NaN;
+      try {
+        await promisify(execFile)("docker", ["compose", "restart", "order-svc"], { cwd: rootDir, env: compose.env });
+        const page = `http://127.0.0.1:${compose.env.ORDER_HTTP_PORT}/readyz`;
+        assert.ok(await waitUntil(() => answersOk(page), 60_000, 20));
+        servingTime = performance.now();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      } finally {
+        clearInterval(timer);
+      }
+      const ended = await Promise.all(calls);
+      const failed = ended.filter(({ answer }) => answer.status !== 200);
+      const slowestMs = Math.max(...ended.map(({ beginTime, endTime }) => endTime - beginTime));
+      console.log(`      ${ended.length} calls, ${failed.length} failed, ${Math.round(slowestMs)} ms at most`);
+      assert.ok(slowestMs > 300, "nobody noticed");
+      // How long a container takes to start is up to the machine; how long the gateway waits for it is up to the gateway.
+      const impatient = failed.filter(({ beginTime }) => servingTime - beginTime < patienceMs);
+      assert.deepEqual(impatient, []);
+      for (const { answer } of failed) assert.ok([503, 504].includes(answer.status), JSON.stringify(answer));
     });
 
     it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {

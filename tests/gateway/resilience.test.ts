@@ -6,6 +6,8 @@ import { eventually } from "./gateway-process.ts";
 
 const listProducts = "/shop.product.v1.ProductService/ListProducts";
 const createOrder = "/shop.order.v1.OrderService/CreateOrder";
+/** Long enough for ten attempts or so, and short of the deadline. */
+const absenceMs = 1_500;
 const down = { code: 14, details: "not now" };
 
 describe("the gateway and services in trouble", () => {
@@ -66,11 +68,9 @@ describe("the gateway and services in trouble", () => {
     const short = await timeouts(() => fixture.grpc(listProducts, {}, 1500));
     assert.ok(short > 0 && short <= 1500, `${short}`);
     const long = await timeouts(() => fixture.grpc(listProducts, {}, 60_000));
-    assert.ok(long > 0 && long <= 2000, `${long}`);
+    assert.ok(long > 1500 && long <= 5000, `${long}`);
     const none = await timeouts(() => fixture.http("GET", "/v1/products"));
-    assert.ok(none > 0 && none <= 2000, `${none}`);
-    const mutation = await timeouts(() => fixture.http("POST", "/v1/sessions", { body: {} }));
-    assert.ok(mutation > 2000 && mutation <= 5000, `${mutation}`);
+    assert.ok(none > 1500 && none <= 5000, `${none}`);
   });
 
   it("answers in the service's place when that takes too long", async () => {
@@ -86,6 +86,22 @@ describe("the gateway and services in trouble", () => {
     assert.equal(answers[1].status, 504);
     assert.equal((answers[1].json as { code: string }).code, "deadline_exceeded");
     assert.equal(answers[2].code, 4);
+  });
+
+  it("makes a short absence of a service a delay, for changes too", async () => {
+    const headers = await fixture.bearer();
+    await fixture.services.kill("order-svc");
+    const calls = Promise.all([
+      fixture.http("GET", "/v1/orders", { headers }),
+      fixture.http("POST", "/v1/orders", { headers, body: {} }),
+      fixture.grpc(createOrder, headers),
+      fixture.http("POST", createOrder, { headers, body: {} }),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, absenceMs));
+    await fixture.services.restart("order-svc");
+    const [read, rest, grpc, connect] = await calls;
+    assert.deepEqual([read.status, rest.status, grpc.code, connect.status], [200, 200, 0, 200]);
+    assert.equal(fixture.services.calls.length, 4);
   });
 
   it("says that a killed service is unavailable, serves the others, and finds it when it is back", async () => {

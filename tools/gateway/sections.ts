@@ -94,13 +94,13 @@ export function routesSection(methods: readonly Method[]): Section {
   ]);
 }
 
-/** Whether a service is ready, for everybody: one route to that page of each, and to nothing else of its HTTP port. */
+/** Whether a service is ready now, for everybody: one route to that page of each, and to nothing else of its HTTP port. */
 export function readinessSection(methods: readonly Method[]): Section {
   return upstreamsOf(methods).flatMap((upstream) => [
     "- name: readiness",
     `  match: { path: ${readinessPath}/${upstream}, headers: [{ name: ":method", string_match: { exact: GET } }] }`,
     "  typed_per_filter_config: { envoy.filters.http.jwt_authn: *off, envoy.filters.http.rbac: *off }",
-    `  route: { cluster: ${upstream}-http, prefix_rewrite: ${readinessPath}, timeout: 2s }`,
+    `  route: { cluster: ${upstream}-http, prefix_rewrite: ${readinessPath}, timeout: 2s, retry_policy: {} }`,
   ]);
 }
 
