@@ -71,8 +71,8 @@ format: .build/installed ## Format the code and apply safe fixes
 new-service: .build/generated ## Make a service of the common shape: NAME=review
 	@$(SETUP) node tools/new-service.ts '$(NAME)' '$(PLURAL)'
 
-split: .build/generated ## Cut a service out into a folder that builds alone: SERVICE=order-svc
-	@$(SETUP) node tools/split.ts $(SERVICE)
+split: .build/generated ## Cut a service out into a folder that builds alone: SVC=order-svc
+	@$(SETUP) node tools/split.ts $(SVC)
 
 clean: ## Delete generated code, builds and fetched tools; data stays
 	rm -rf .build .tools proto/gen examples/go-client/gen node_modules

@@ -7,7 +7,7 @@ import { splitService } from "./split/split-service.ts";
 // `node tools/split.ts order-svc [folder]`: proves that a service can live in a repository of its own.
 const [service, folder] = process.argv.slice(2);
 if (service === undefined) {
-  console.error("usage: make split SERVICE=order-svc, or node tools/split.ts order-svc EMPTY_FOLDER");
+  console.error("usage: make split SVC=order-svc, or node tools/split.ts order-svc EMPTY_FOLDER");
   process.exit(2);
 }
 const target = folder === undefined ? await mkdtemp(join(tmpdir(), `${service}-`)) : resolve(folder);
