@@ -11,6 +11,7 @@ export type ErrorKind =
   | "permission_denied"
   | "unauthenticated"
   | "resource_exhausted"
+  | "deadline_exceeded"
   | "unavailable";
 
 /** One field of a request that is wrong, by its path in the contract, as in `lines[2].quantity`. */

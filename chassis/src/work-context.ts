@@ -11,6 +11,11 @@ export interface WorkContext {
   readonly deadlineTime?: number;
   /** Aborted when the caller has gone. Outgoing calls are cancelled with it. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether nobody waits for the outcome any more: the deadline has passed, by the clock and not by a timer that may be
+   * late, or the caller has gone. No transaction is begun then.
+   */
+  readonly isOver?: () => boolean;
 }
 
 const storage = new AsyncLocalStorage<WorkContext>();
@@ -18,6 +23,15 @@ const storage = new AsyncLocalStorage<WorkContext>();
 /** Runs work, and everything it awaits, in context. Returns what work returns and lets its errors through. */
 export function runInContext<T>(context: WorkContext, work: () => T): T {
   return storage.run(context, work);
+}
+
+/**
+ * Runs work that goes on after the call or message that caused it, and everything it awaits: in the same trace, but
+ * without a deadline and without a caller who could go.
+ */
+export function runOnItsOwn<T>(work: () => T): T {
+  const { trace, work: what } = storage.getStore() ?? {};
+  return trace === undefined ? work() : storage.run({ trace, work: what }, work);
 }
 
 /** The context of the work that calls it; undefined outside of any, as in timers of the process itself. */

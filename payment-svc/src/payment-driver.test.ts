@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "@quartet/chassis/log";
 import { eventually } from "@quartet/chassis/testing/eventually";
+import { newTrace } from "@quartet/chassis/trace";
+import { currentContext, runInContext } from "@quartet/chassis/work-context";
 import { afterEach, describe, it } from "mocha";
 import type { DrivePayment } from "./app/drive-payment.ts";
 import type { ProviderTask } from "./app/ports.ts";
@@ -54,6 +56,21 @@ describe("the payment driver", () => {
     await eventually("the others are done", () => due.length === 1);
     assert.equal(attempts.get("o0"), 1);
     await eventually("it is tried again", () => attempts.get("o0") === 2);
+  });
+
+  it("works in the trace of whoever says that there is work, but not within their deadline", async () => {
+    due = [];
+    const contexts: unknown[] = [];
+    start(async (task) => {
+      contexts.push(currentContext());
+      remove(task);
+    });
+    await new Promise(setImmediate);
+    due = captures(1);
+    const [trace, { signal }] = [newTrace(), new AbortController()];
+    runInContext({ trace, work: "a call", deadlineTime: 1, signal, isOver: () => true }, driver.nudge);
+    await eventually("it is done", () => contexts.length === 1);
+    assert.deepEqual(contexts, [{ trace, work: "a call" }]);
   });
 
   it("tells what is under way that it is over when it stops, and begins nothing more", async () => {

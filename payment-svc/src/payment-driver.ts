@@ -1,4 +1,5 @@
 import type { Logger } from "@quartet/chassis/log";
+import { runOnItsOwn } from "@quartet/chassis/work-context";
 import type { Worker } from "@quartet/chassis/worker";
 import type { DrivePayment } from "./app/drive-payment.ts";
 import type { PaymentStore, ProviderTask } from "./app/ports.ts";
@@ -81,7 +82,8 @@ export function createPaymentDriver(deps: {
       }, pollIntervalMs);
       void look();
     },
-    nudge: () => void look(),
+    // What is found goes on when whoever says so has its answer and is over.
+    nudge: () => void runOnItsOwn(look),
     async stop() {
       isRunning = false;
       clearInterval(timer);

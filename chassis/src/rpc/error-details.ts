@@ -19,6 +19,7 @@ export const codeOfKind: Readonly<Record<ErrorKind, Code>> = {
   permission_denied: Code.PermissionDenied,
   unauthenticated: Code.Unauthenticated,
   resource_exhausted: Code.ResourceExhausted,
+  deadline_exceeded: Code.DeadlineExceeded,
   unavailable: Code.Unavailable,
 };
 

@@ -23,3 +23,8 @@ export function databaseClosed(): DomainError {
 export function databaseOverloaded(): DomainError {
   return new DomainError("resource_exhausted", "DATABASE_OVERLOADED", "too many changes wait", { retryDelayMs });
 }
+
+/** For work whose caller no longer waits: deadline_exceeded DEADLINE_EXCEEDED. Nothing was begun. */
+export function callerNoLongerWaits(): DomainError {
+  return new DomainError("deadline_exceeded", "DEADLINE_EXCEEDED", "the deadline passed before the change was begun");
+}

@@ -18,7 +18,9 @@ export interface Database {
    * rejected. `alone` keeps neighbours out of the transaction.
    *
    * Rejects all of a transaction with unavailable DATABASE_UNAVAILABLE when it could not be committed; with unavailable
-   * DATABASE_BUSY when another process kept writing; with resource_exhausted DATABASE_OVERLOADED when too many wait.
+   * DATABASE_BUSY when another process kept writing; with resource_exhausted DATABASE_OVERLOADED when too many wait; with
+   * deadline_exceeded DEADLINE_EXCEEDED when the deadline of the call that it belongs to passes, or its caller goes, before
+   * the work was begun: a work never begins after that.
    */
   transact<T>(work: () => Synchronous<T>, options?: { readonly alone?: boolean }): Promise<T>;
   /** Calls the listener after each successful COMMIT of `transact`. It must not throw. */

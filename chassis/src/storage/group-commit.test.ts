@@ -7,6 +7,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import BetterSqlite3 from "better-sqlite3";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { DomainError } from "../domain-error.ts";
+import { newTrace } from "../trace.ts";
+import { runInContext } from "../work-context.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { GroupCommitLimits } from "./group-commit.ts";
 
@@ -35,11 +37,11 @@ describe("group commit", () => {
     assert(result.status === "rejected");
     return result.reason;
   };
-  const reasonOf = async (promise: Promise<unknown>) => {
-    const error = await rejection(promise);
+  const reasonIn = (error: unknown) => {
     assert(error instanceof DomainError);
     return `${error.kind} ${error.reason}`;
   };
+  const reasonOf = async (promise: Promise<unknown>) => reasonIn(await rejection(promise));
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "quartet-"));
@@ -86,6 +88,40 @@ describe("group commit", () => {
     assert(results[1]?.status === "rejected" && results[1].reason === failure);
     assert.deepEqual(ids(), [1, 3]);
     assert.equal(commits, 1);
+  });
+
+  it("begins no work that nobody waits for any more, and for those alone no transaction", async () => {
+    open();
+    let isOver = false;
+    const trace = newTrace();
+    const inCall = (id: number) =>
+      runInContext({ trace, isOver: () => isOver }, () => database.transact(() => insert(id)));
+    const results = [inCall(1), database.transact(() => insert(2)), inCall(3)].map((result) => result.catch(reasonIn));
+    isOver = true;
+    const late = inCall(4).catch(reasonIn);
+    const refused = "deadline_exceeded DEADLINE_EXCEEDED";
+    assert.deepEqual(await Promise.all([...results, late]), [refused, 1, refused, refused]);
+    assert.deepEqual(ids(), [2]);
+    assert.equal(commits, 1);
+
+    isOver = false;
+    const alone = inCall(5).catch(reasonIn);
+    isOver = true;
+    assert.equal(await alone, refused);
+    assert.equal(commits, 1);
+  });
+
+  it("begins no work whose deadline passes while others of its transaction run", async () => {
+    open();
+    let isOver = false;
+    const first = database.transact(() => {
+      isOver = true;
+      return insert(1);
+    });
+    const second = runInContext({ trace: newTrace(), isOver: () => isOver }, () => database.transact(() => insert(2)));
+    assert.equal(await reasonOf(second), "deadline_exceeded DEADLINE_EXCEEDED");
+    assert.equal(await first, 1);
+    assert.deepEqual(ids(), [1]);
   });
 
   it("rejects everybody in a transaction that cannot be committed, and goes on", async () => {

@@ -2,7 +2,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type BetterSqlite3 from "better-sqlite3";
 import { failPoint } from "../fail-point.ts";
 import { currentContext } from "../work-context.ts";
-import { databaseClosed, databaseOverloaded, databaseUnavailable, isBusy } from "./database-errors.ts";
+import {
+  callerNoLongerWaits,
+  databaseClosed,
+  databaseOverloaded,
+  databaseUnavailable,
+  isBusy,
+} from "./database-errors.ts";
 
 /** Turns the type of a promise into one that no function can have, so that a transaction cannot be asynchronous. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
@@ -44,6 +50,8 @@ interface Entry {
   readonly work: () => unknown;
   readonly alone: boolean;
   readonly queueTime: number;
+  /** Whether nobody waits for it any more. */
+  readonly isOver: () => boolean;
   /** What the caller is doing, see WorkContext. */
   readonly name: string | undefined;
   readonly inContext: (run: () => unknown) => unknown;
@@ -78,6 +86,8 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   function flush(): void {
     let delayMs: number | undefined;
     try {
+      refuseOver();
+      if (queue.length === 0) return;
       const failure = begin();
       if (failure === undefined) runBatch();
       else giveUpWaiting(failure);
@@ -85,6 +95,14 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     } finally {
       next(delayMs);
     }
+  }
+
+  /** Those that nobody waits for are refused before anything is begun: in an overload they would take the place of others. */
+  function refuseOver(): void {
+    if (!queue.some((entry) => entry.isOver())) return;
+    const { over = [], wanted = [] } = Object.groupBy(queue, (entry) => (entry.isOver() ? "over" : "wanted"));
+    queue = wanted;
+    for (const entry of over) entry.reject(callerNoLongerWaits());
   }
 
   function begin(): unknown {
@@ -119,6 +137,10 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     for (const entry of queue) {
       if (taken > 0 && (entry.alone || taken >= limits.batchMax || performance.now() >= endTime)) break;
       taken += 1;
+      if (entry.isOver()) {
+        entry.reject(callerNoLongerWaits());
+        continue;
+      }
       outcomes.push(runInSavepoint(entry));
       // Some errors (disk full, out of memory) make SQLite roll back everything: nobody in this batch is committed.
       if (!sqlite.inTransaction || entry.alone) break;
@@ -190,12 +212,15 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   return {
     transact<T>(work: () => Synchronous<T>, options: { readonly alone?: boolean } = {}): Promise<T> {
       if (draining !== undefined) return Promise.reject(databaseClosed());
+      const { isOver = never } = currentContext() ?? {};
+      if (isOver()) return Promise.reject(callerNoLongerWaits());
       if (queue.length >= limits.queueMax) return Promise.reject(databaseOverloaded());
       return new Promise<T>((resolve, reject) => {
         queue.push({
           work,
           alone: options.alone ?? false,
           queueTime: performance.now(),
+          isOver,
           name: currentContext()?.work,
           inContext: AsyncLocalStorage.snapshot(),
           resolve: resolve as (value: unknown) => void,
@@ -217,6 +242,8 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     },
   };
 }
+
+const never = () => false;
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";

@@ -8,7 +8,8 @@ import { wrapStream } from "./response-stream.ts";
 
 /**
  * Gives every call a deadline: the caller's, but never later than the method's policy allows. It travels in the work
- * context, and the call's signal is aborted with DEADLINE_EXCEEDED when it passes.
+ * context, and the call's signal is aborted with DEADLINE_EXCEEDED when it passes. From then on, and once the caller has
+ * gone, the context says that the call is over.
  */
 export function createDeadlineInterceptor(options: { readonly now: () => number }): Interceptor {
   return (next) => async (request) => {
@@ -16,9 +17,12 @@ export function createDeadlineInterceptor(options: { readonly now: () => number 
     const limit = abortAfter(timeoutMs, request.signal);
     const context = currentContext() ?? { trace: newTrace() };
     const work = methodPath(request.method);
-    const limited = { ...context, work, deadlineTime: options.now() + timeoutMs, signal: limit.signal };
+    const { signal } = limit;
+    const endTime = performance.now() + timeoutMs;
+    const isOver = () => signal.aborted || performance.now() >= endTime;
+    const limited = { ...context, work, deadlineTime: options.now() + timeoutMs, signal, isOver };
     try {
-      const response = await runInContext(limited, () => next({ ...request, signal: limit.signal }));
+      const response = await runInContext(limited, () => next({ ...request, signal }));
       if (response.stream) {
         const message = wrapStream(response.message, { run: (work) => runInContext(limited, work), end: limit.end });
         return { ...response, message };
