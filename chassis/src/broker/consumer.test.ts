@@ -187,18 +187,20 @@ describe("consumer", () => {
     assert.deepEqual(consumer.parked(), []);
   });
 
-  it("never parks a message because something else is unavailable", async () => {
-    let failures = 7;
-    await start(
-      (incoming) => {
-        if (failures-- > 0) throw new DomainError("unavailable", "AWAY", "away");
-        return effect(incoming);
-      },
-      { attemptsMax: 2, retryDelaysMs: [0] },
-    );
-    broker.send(queue, message("a"));
-    await eventually("effect", () => effects.includes("a"));
-  });
+  for (const kind of ["unavailable", "resource_exhausted"] as const) {
+    it(`never parks a message because something else is ${kind}`, async () => {
+      let failures = 7;
+      await start(
+        (incoming) => {
+          if (failures-- > 0) throw new DomainError(kind, "AWAY", "away");
+          return effect(incoming);
+        },
+        { attemptsMax: 2, retryDelaysMs: [0] },
+      );
+      broker.send(queue, message("a"));
+      await eventually("effect", () => effects.includes("a"));
+    });
+  }
 
   it("parks at once what it has no handler for and what cannot be decoded, payload kept", async () => {
     const [, decoding] = onEvent(DurationSchema, async () => assert.fail("decoded"));

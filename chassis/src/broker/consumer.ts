@@ -154,8 +154,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return;
     }
     const attempts = inbox.attemptsOf(message.id) + 1;
-    // What is only unavailable says nothing about the message, however long it lasts.
-    const transient = error instanceof DomainError && error.kind === "unavailable";
+    // What is only unavailable, or has too much to do, says nothing about the message, however long it lasts.
+    const transient = error instanceof DomainError && ["unavailable", "resource_exhausted"].includes(error.kind);
     if (attempts >= attemptsMax && !transient) {
       await park(message, cause, 1);
       return;
