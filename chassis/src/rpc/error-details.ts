@@ -39,6 +39,8 @@ export function toConnectError(error: DomainError, domain: string): ConnectError
   if (error.retryDelayMs !== undefined) {
     const retryDelay = durationFromMs(error.retryDelayMs);
     sent.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+    // HTTP clients look for the header.
+    sent.metadata.set("retry-after", String(Math.ceil(error.retryDelayMs / 1_000)));
   }
   return sent;
 }

@@ -124,6 +124,7 @@ for (const wire of allWires) {
         assert.equal(error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.field, "lines[2].name");
         const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
         assert.deepEqual([delay?.seconds, delay?.nanos], [1n, 500_000_000]);
+        assert.equal(error.metadata.get("retry-after"), "2");
       });
     }
 
