@@ -39,6 +39,11 @@ export function commonSettings(defaults: { rpcPort: number; httpPort: number }) 
         fallback: "",
       },
     ),
+    callsMax: integer("CALLS_MAX", "How many reads, and how many writes, may be under way at most; see operations", {
+      min: 1,
+      max: 10_000,
+      fallback: "512",
+    }),
     drainDelayMs: integer("DRAIN_DELAY_MS", "How long it goes on serving after it says that it stops; see operations", {
       min: 0,
       max: 30_000,

@@ -11,6 +11,7 @@ import { eventCatalog } from "./events/catalog.ts";
 import { topologyOf } from "./events/topology.ts";
 import { failPoint } from "./fail-point.ts";
 import type { Logger } from "./log.ts";
+import { createAdmission } from "./rpc/admission.ts";
 import { createGrpcServer } from "./rpc/grpc-server.ts";
 import { createHttpServer } from "./rpc/http-server.ts";
 import type { ServiceRegistration } from "./rpc/implement.ts";
@@ -85,10 +86,12 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const keySet = parts.keySet ?? createRemoteKeySet({ url: config.jwksUrl, cacheFile, log, now });
   const { tokenIssuer: issuer, tokenAudience: audience, bindAddress } = config;
   const verifier = createTokenVerifier({ keys: keySet, issuer, audience, now });
+  const admission = createAdmission({ callsMax: config.callsMax, log, metrics, domain: errorDomain });
   const interceptors = createInterceptors({ log, metrics, verifier, domain: errorDomain, now });
   const grpcServer = createGrpcServer({
     registrations,
     interceptors,
+    admission,
     bindAddress,
     port: config.rpcPort,
     contract: contract.descriptorSet,
@@ -100,6 +103,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const httpServer = createHttpServer({
     registrations,
     interceptors,
+    admission,
     bindAddress,
     port: config.httpPort,
     pages: createStatusPages(core, { broker, keySet, isServing: () => isServing }),

@@ -14,7 +14,7 @@ import { assertLeavesNothing } from "@quartet/chassis/testing/leaves-nothing";
 import { implementPartly } from "@quartet/chassis/testing/partial-service";
 import { startRabbitMqEarly } from "@quartet/chassis/testing/rabbitmq";
 import { createServiceHome, type RunningService, type ServiceHome } from "@quartet/chassis/testing/service-home";
-import { testInterceptors } from "@quartet/chassis/testing/test-server";
+import { testAdmission, testInterceptors } from "@quartet/chassis/testing/test-server";
 import { createTestTokens } from "@quartet/chassis/testing/test-tokens";
 import {
   Order_CancelReason,
@@ -307,6 +307,7 @@ describe("order-svc", () => {
         }),
       ],
       interceptors: testInterceptors(),
+      admission: testAdmission(),
       bindAddress: "127.0.0.1",
       port: 0,
       contract: loadContract().descriptorSet,

@@ -4,7 +4,7 @@ import { DomainError } from "@quartet/chassis/domain-error";
 import { silentLogger } from "@quartet/chassis/log";
 import { createGrpcServer } from "@quartet/chassis/rpc/grpc-server";
 import { implementPartly } from "@quartet/chassis/testing/partial-service";
-import { testInterceptors } from "@quartet/chassis/testing/test-server";
+import { testAdmission, testInterceptors } from "@quartet/chassis/testing/test-server";
 import { ProductService } from "@quartet/proto/shop/product/v1/product_service_pb";
 
 /** A call as it arrived. */
@@ -46,6 +46,7 @@ export async function startSpiedProductService(refusals: Refusals): Promise<Spie
   const server = createGrpcServer({
     registrations: [implementPartly(ProductService, { batchGetProducts })],
     interceptors: testInterceptors(),
+    admission: testAdmission(),
     bindAddress: "127.0.0.1",
     port: 0,
     contract: loadContract().descriptorSet,

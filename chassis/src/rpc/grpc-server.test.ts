@@ -11,7 +11,7 @@ import { StatusSchema } from "@quartet/proto/google/rpc/status_pb";
 import { protoPath as healthProtoPath } from "grpc-health-check";
 import { after, before, describe, it } from "mocha";
 import { silentLogger } from "../log.ts";
-import { startTestServer, type TestServer, testInterceptors } from "../testing/test-server.ts";
+import { startTestServer, type TestServer, testAdmission, testInterceptors } from "../testing/test-server.ts";
 import { implementThings, thingService } from "../testing/thing-service.ts";
 import { createGrpcServer } from "./grpc-server.ts";
 
@@ -158,6 +158,7 @@ for (const implementation of ["bridge", "connect"] as const) {
       const server = createGrpcServer({
         registrations: [registration],
         interceptors: testInterceptors(),
+        admission: testAdmission(),
         bindAddress: "127.0.0.1",
         port: 0,
         contract,

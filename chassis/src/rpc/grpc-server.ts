@@ -1,5 +1,6 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../log.ts";
+import type { Admission } from "./admission.ts";
 import { createBridgeServer } from "./bridge/bridge-server.ts";
 import { createConnectGrpcServer } from "./connect/connect-grpc-server.ts";
 import type { ServiceRegistration } from "./implement.ts";
@@ -25,6 +26,8 @@ export interface GrpcServer extends RpcServer {
 export interface GrpcServerOptions {
   readonly registrations: readonly ServiceRegistration[];
   readonly interceptors: readonly Interceptor[];
+  /** Shared with the other servers of the service. Health and reflection do not pass it. */
+  readonly admission: Admission;
   readonly bindAddress: string;
   /** 0 for any free port. */
   readonly port: number;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../log.ts";
+import { type Admission, createAdmissionInterceptor } from "./admission.ts";
 import { createNodeHandler, type NodeHandler } from "./connect/node-handler.ts";
 import type { RpcServer } from "./grpc-server.ts";
 import type { ServiceRegistration } from "./implement.ts";
@@ -25,6 +26,8 @@ export type Page = () => PageResponse | Promise<PageResponse>;
 export interface HttpServerOptions {
   readonly registrations: readonly ServiceRegistration[];
   readonly interceptors: readonly Interceptor[];
+  /** Shared with the other servers of the service. Pages do not pass it. */
+  readonly admission: Admission;
   readonly bindAddress: string;
   /** 0 for any free port. */
   readonly port: number;
@@ -39,7 +42,6 @@ const headerBytesMax = 64 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
-const connectionsMax = 4096;
 
 /**
  * Creates an HTTP/1.1 server for Connect (POST, GET for methods without side effects, streams of responses), gRPC-Web and
@@ -48,17 +50,22 @@ const connectionsMax = 4096;
 export function createHttpServer(options: HttpServerOptions): RpcServer {
   for (const { service } of options.registrations) service.methods.forEach(policyOf);
   const shutdown = new AbortController();
+  const limits = { ...defaultRpcLimits, ...options.limits };
   const handler = createNodeHandler({
     router: {
       grpc: false,
       grpcWeb: true,
       connect: true,
-      interceptors: [createShutdownInterceptor(shutdown.signal), ...options.interceptors],
+      interceptors: [
+        createAdmissionInterceptor(options.admission),
+        createShutdownInterceptor(shutdown.signal),
+        ...options.interceptors,
+      ],
     },
     routes: (router) => {
       for (const { service, implementation } of options.registrations) router.service(service, implementation);
     },
-    limits: { ...defaultRpcLimits, ...options.limits },
+    limits,
     log: options.log,
     fallback: createPageHandler(options.pages, options.log),
   });
@@ -71,7 +78,7 @@ export function createHttpServer(options: HttpServerOptions): RpcServer {
     if (shutdown.signal.aborted) response.setHeader("connection", "close");
     handler(request, response);
   });
-  server.maxConnections = connectionsMax;
+  server.maxConnections = limits.connectionsMax;
   const closeIdle = closerOfIdle(server);
   return {
     start: () => listen(server, options),

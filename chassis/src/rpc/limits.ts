@@ -4,6 +4,8 @@ export interface RpcLimits {
   readonly receiveBytesMax: number;
   /** Largest response message: 4 MiB, which is what gRPC clients accept by default. */
   readonly sendBytesMax: number;
+  /** Connections to one port: 4,096. One more is closed at once. */
+  readonly connectionsMax: number;
   /** Calls under way on one connection: 256. */
   readonly concurrentStreamsMax: number;
   /** Memory that one HTTP/2 connection may use: 64 MB. */
@@ -18,6 +20,7 @@ export interface RpcLimits {
 export const defaultRpcLimits: RpcLimits = {
   receiveBytesMax: 1024 * 1024,
   sendBytesMax: 4 * 1024 * 1024,
+  connectionsMax: 4_096,
   concurrentStreamsMax: 256,
   sessionMemoryMaxMb: 64,
   keepaliveIntervalMs: 30_000,

@@ -3,6 +3,7 @@ import type { TokenVerifier } from "../auth/token-verifier.ts";
 import { DomainError } from "../domain-error.ts";
 import { silentLogger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
+import { type Admission, createAdmission } from "../rpc/admission.ts";
 import { createGrpcTransport } from "../rpc/client/grpc-transport.ts";
 import { createGrpcServer } from "../rpc/grpc-server.ts";
 import { createHttpServer, type Page } from "../rpc/http-server.ts";
@@ -28,6 +29,12 @@ export function testInterceptors(options: { readonly verifier?: TokenVerifier } 
     domain: testErrorDomain,
     now: Date.now,
   });
+}
+
+/** An admission that lets all calls of a test in. */
+export function testAdmission(): Admission {
+  const metrics = createMetrics({ service: "test" });
+  return createAdmission({ callsMax: 1_000_000, log: silentLogger(), metrics, domain: testErrorDomain });
 }
 
 /**
@@ -63,6 +70,8 @@ export interface TestServer {
 export async function startTestServer(options: {
   readonly registrations: readonly ServiceRegistration[];
   readonly interceptors?: readonly Interceptor[];
+  /** Takes many calls when not given. */
+  readonly admission?: Admission;
   readonly verifier?: TokenVerifier;
   readonly implementation?: "bridge" | "connect";
   readonly contract?: Uint8Array;
@@ -70,7 +79,8 @@ export async function startTestServer(options: {
   readonly limits?: Partial<RpcLimits>;
 }): Promise<TestServer> {
   const interceptors = options.interceptors ?? testInterceptors(options);
-  const shared = { ...options, interceptors, bindAddress: "127.0.0.1", port: 0, log: silentLogger() };
+  const admission = options.admission ?? testAdmission();
+  const shared = { ...options, interceptors, admission, bindAddress: "127.0.0.1", port: 0, log: silentLogger() };
   const grpc = createGrpcServer({ ...shared, contract: options.contract ?? new Uint8Array() });
   const http = createHttpServer({ ...shared, pages: options.pages ?? {} });
   const [{ port: grpcPort }, { port: httpPort }] = await Promise.all([grpc.start(), http.start()]);

@@ -32,9 +32,9 @@ export interface ThingClient {
   read(request: ThingInit, options?: CallOptions): Promise<Thing>;
   /** Public, 100 ms. */
   hurry(request: ThingInit, options?: CallOptions): Promise<Thing>;
-  /** For users. */
+  /** For users, a write. */
   write(request: ThingInit, options?: CallOptions): Promise<Thing>;
-  /** For administrators. */
+  /** For administrators, with a credential. */
   administer(request: ThingInit, options?: CallOptions): Promise<Thing>;
   /** Public, a stream of responses, 5 s. */
   watch(request: ThingInit, options?: CallOptions): AsyncIterable<Thing>;
@@ -53,6 +53,11 @@ const methods: [name: string, access: Access, deadlineMs: number, isStream?: boo
   ["Watch", Access.PUBLIC, 5_000, true],
   ["Missing", Access.PUBLIC, 5_000],
 ];
+
+const rateClasses: Readonly<Record<string, RateClass>> = {
+  Write: RateClass.WRITE,
+  Administer: RateClass.CREDENTIAL,
+};
 
 /** A contract for tests of the RPC layer, made at run time: `test.v1.ThingService`. */
 export const thingService: DescService = createThingService();
@@ -116,7 +121,8 @@ function methodOf(name: string, access: Access, deadlineMs: number, serverStream
   const idempotencyLevel = MethodOptions_IdempotencyLevel[name === "Read" ? "NO_SIDE_EFFECTS" : "IDEMPOTENCY_UNKNOWN"];
   const options = create(MethodOptionsSchema, { idempotencyLevel });
   const idempotency = name === "Read" ? Idempotency.NO_SIDE_EFFECTS : Idempotency.NONE;
-  setExtension(options, policy, { access, deadlineMs, idempotency, rateClass: RateClass.READ } as never);
+  const rateClass = rateClasses[name] ?? RateClass.READ;
+  setExtension(options, policy, { access, deadlineMs, idempotency, rateClass } as never);
   const type = ".test.v1.Thing";
   return create(MethodDescriptorProtoSchema, { name, inputType: type, outputType: type, serverStreaming, options });
 }

@@ -13,10 +13,10 @@ import { addToServer } from "./bridge.ts";
 
 /** A gRPC server by grpc-js, with the official health and reflection services. See createGrpcServer. */
 export function createBridgeServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
-  const { registrations, interceptors, limits } = options;
+  const { registrations, interceptors, admission, limits } = options;
   const server = new Server(channelOptions(limits));
   for (const registration of registrations) {
-    addToServer(server, registration, { interceptors, sendBytesMax: limits.sendBytesMax });
+    addToServer(server, registration, { interceptors, admission, sendBytesMax: limits.sendBytesMax });
   }
   const serviceNames = ["", ...registrations.map(({ service }) => service.typeName)];
   const health = new HealthImplementation(Object.fromEntries(serviceNames.map((name) => [name, "NOT_SERVING"])));
@@ -25,6 +25,7 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
   // The sockets are ours, so that a stop can cut them: grpc-js and HTTP/2 close one only when its peer has read everything.
   const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = createServer({ noDelay: true }, injectConnection);
+  listener.maxConnections = limits.connectionsMax;
   const cutAll = trackSockets(listener);
   return {
     start: () => listen(listener, options),

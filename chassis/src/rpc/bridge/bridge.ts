@@ -10,6 +10,7 @@ import type {
   ServiceDefinition,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
+import type { Admission } from "../admission.ts";
 import type { ServiceRegistration } from "../implement.ts";
 import { refuseCall } from "../refuse-call.ts";
 import { type CallContext, decodeRequest, encodeResponse, startCall } from "./call.ts";
@@ -21,6 +22,8 @@ const drainWaitMaxMs = 30_000;
 /** What the bridge adds to the registrations. */
 export interface BridgeOptions {
   readonly interceptors: readonly Interceptor[];
+  /** Calls that it refuses reach nothing, not even the interceptors. */
+  readonly admission: Admission;
   /** Larger responses become RESOURCE_EXHAUSTED. */
   readonly sendBytesMax: number;
 }
@@ -62,10 +65,17 @@ function handlerOf(spec: MethodImplSpec, options: BridgeOptions) {
 
 function unaryHandler(
   spec: MethodImplSpec & { kind: "unary" },
-  { interceptors, sendBytesMax }: BridgeOptions,
+  { interceptors, admission, sendBytesMax }: BridgeOptions,
 ): handleUnaryCall<Buffer, Buffer> {
   const chain = [...interceptors];
+  // Made once, and sent before anything is made of the call: that is a third of what it would cost at the end of a chain.
+  const refusal = statusOfError(admission.refusal());
   return async (call, callback) => {
+    const entered = admission.enter(spec.method);
+    if (entered === undefined) {
+      callback(refusal);
+      return;
+    }
     const { context, end } = startCall(call, spec);
     try {
       const input = await decode(call.request, spec, context, interceptors);
@@ -79,6 +89,8 @@ function unaryHandler(
     } catch (error) {
       end();
       callback(statusOfError(error, context));
+    } finally {
+      entered.leave();
     }
   };
 }

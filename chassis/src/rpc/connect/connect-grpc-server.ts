@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Http2ServerResponse, type Http2Session } from "node:http2";
 import { Code } from "@connectrpc/connect";
+import { createAdmissionInterceptor } from "../admission.ts";
 import type { GrpcServer, GrpcServerOptions } from "../grpc-server.ts";
 import type { RpcLimits } from "../limits.ts";
 import { listen, trackSockets } from "../listen.ts";
@@ -12,9 +13,10 @@ import { createReflectionServices } from "./reflection-service.ts";
 export function createConnectGrpcServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
   const { registrations, limits, log } = options;
   const health = createHealthService(registrations.map(({ service }) => service.typeName));
+  const interceptors = [createAdmissionInterceptor(options.admission), ...options.interceptors];
   const protocols = { grpc: true, grpcWeb: false, connect: false };
   const handler = createNodeHandler({
-    router: { ...protocols, interceptors: [...options.interceptors] },
+    router: { ...protocols, interceptors },
     routes: (router) => {
       for (const { service, implementation } of registrations) router.service(service, implementation);
       // Health and reflection have no policy: they are for the machinery, not for callers.
@@ -38,6 +40,7 @@ export function createConnectGrpcServer(options: GrpcServerOptions & { readonly 
     },
     (request, response) => handler(request as unknown as IncomingMessage, response as unknown as ServerResponse),
   );
+  server.maxConnections = limits.connectionsMax;
   const cutAll = trackSockets(server);
   const sessions = new Set<Http2Session>();
   server.on("session", (session) => {

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { beforeEach, describe, it } from "mocha";
+import { createMetrics } from "../metrics.ts";
+import { eventually } from "../testing/eventually.ts";
+import { thingService } from "../testing/thing-service.ts";
+import { type Admission, createAdmission } from "./admission.ts";
+
+const callsMax = 100;
+const method = (name: string) => thingService.method[name] ?? assert.fail(name);
+const [read, write, administer] = [method("read"), method("write"), method("administer")];
+
+describe("the admission of calls", () => {
+  let admission: Admission;
+  let said: object[];
+  beforeEach(() => {
+    const lines: object[] = [];
+    said = lines;
+    const log = { warn: (line: object) => void lines.push(line) };
+    admission = createAdmission({ callsMax, log, metrics: createMetrics({ service: "test" }), domain: "test" });
+  });
+
+  const enter = (of: typeof read, count: number) =>
+    Array.from({ length: count }, () => admission.enter(of)).filter((entered) => entered !== undefined);
+
+  it("counts reads, writes and what needs a credential apart", () => {
+    assert.equal(enter(write, callsMax + 1).length, callsMax);
+    assert.equal(enter(administer, callsMax + 1).length, callsMax);
+    const reads = enter(read, callsMax + 1);
+    assert.equal(reads.length, callsMax);
+    assert.equal(admission.enter(read), undefined);
+    reads[0]?.leave();
+    assert.ok(admission.enter(read));
+    assert.equal(admission.enter(write), undefined);
+  });
+
+  it("lets in no more in a turn of the event loop that takes long, but for a few", async () => {
+    assert.ok(admission.enter(read));
+    const endTime = performance.now() + 300;
+    while (performance.now() < endTime);
+    const entered = enter(read, callsMax - 1);
+    assert.equal(entered.length, 63);
+    assert.equal(enter(write, 1).length, 0);
+    assert.equal(enter(administer, 1).length, 1);
+    await nextTurn();
+    assert.equal(enter(write, 1).length, 1);
+  });
+
+  it("tells the log of all refusals of a second at once", async () => {
+    enter(write, callsMax + 7);
+    assert.deepEqual(said, []);
+    await eventually("it is told", () => said.length > 0);
+    assert.deepEqual(said, [{ refused: 7, calls_max: callsMax }]);
+    enter(write, 2);
+    await eventually("it is told again", () => said.length > 1);
+    assert.deepEqual(said[1], { refused: 2, calls_max: callsMax });
+  });
+});

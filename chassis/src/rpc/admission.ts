@@ -1,0 +1,149 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { ConnectError, Interceptor } from "@connectrpc/connect";
+import { RateClass } from "@quartet/proto/shop/options/v1/options_pb";
+import prom from "prom-client";
+import { DomainError } from "../domain-error.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { type CallLimit, createCallLimit } from "./call-limit.ts";
+import { toConnectError } from "./error-details.ts";
+import { methodPath, policyOf } from "./policy.ts";
+
+/**
+ * Lets a bounded number of single calls be under way in a service, on all its wires together. So a service that is asked
+ * for more than it can do goes on doing what it can, and nobody waits for long in vain.
+ */
+export interface Admission {
+  /** Lets a call in, which then has to leave; or gives undefined, and it has to be answered with the refusal. */
+  enter(method: DescMethod): Pick<CallLimit, "leave"> | undefined;
+  /** Answers a call that was not let in: resource_exhausted SERVICE_OVERLOADED with a time to wait. */
+  refusal(): ConnectError;
+}
+
+/** After how long a refused caller may try again. */
+const retryDelayMs = 1_000;
+/** How often refusals are told to the log: one line for all of that time. */
+const logIntervalMs = 1_000;
+const refusedName = "rpc_server_calls_refused_total";
+const underWayName = "rpc_server_calls_under_way";
+
+/** How long a turn of the event loop may take before it lets in no more calls, and how many it lets in whatever they take. */
+const turnMaxMs = 250;
+const turnCallsMin = 64;
+
+/**
+ * Creates the admission of a service. Reads and writes have a limit each, which follows from how fast they end, `callsMax`
+ * at most; passwords are checked behind a queue of their own, so what needs one is counted apart, up to `callsMax`.
+ *
+ * A refusal must cost next to nothing, or refusing would take the time of what can be done: a counter and one line a second
+ * tell of them, and no line of their own.
+ */
+export function createAdmission(options: {
+  readonly callsMax: number;
+  readonly log: Pick<Logger, "warn">;
+  readonly metrics: Metrics;
+  readonly domain: string;
+}): Admission {
+  const { callsMax, log, metrics, domain } = options;
+  const limits = {
+    read: createCallLimit(callsMax),
+    write: createCallLimit(callsMax),
+    credential: createFixedLimit(callsMax),
+  };
+  let untold = 0;
+  metrics.addGauge({
+    name: underWayName,
+    help: "Single calls under way.",
+    value: () => limits.read.underWay + limits.write.underWay + limits.credential.underWay,
+  });
+  const refused = new prom.Counter({
+    name: refusedName,
+    help: "Calls refused because too many were under way, by method.",
+    labelNames: ["method"],
+    registers: [metrics.registry],
+  });
+  const tell = () => {
+    log.warn({ refused: untold, calls_max: callsMax }, "calls refused: too many were under way");
+    untold = 0;
+  };
+  const isTurnTooLong = turnWatch();
+
+  return {
+    enter(method) {
+      const limit = limits[limitOf(method)];
+      const isLate = limit !== limits.credential && isTurnTooLong();
+      if (!isLate && limit.enter()) return limit;
+      refused.inc({ method: methodPath(method) });
+      untold += 1;
+      if (untold === 1) setTimeout(tell, logIntervalMs).unref();
+      return undefined;
+    },
+    refusal: () => toConnectError(overloaded(), domain),
+  };
+}
+
+function limitOf(method: DescMethod): "read" | "write" | "credential" {
+  const { rateClass } = policyOf(method);
+  if (rateClass === RateClass.CREDENTIAL) return "credential";
+  return rateClass === RateClass.READ ? "read" : "write";
+}
+
+function createFixedLimit(callsMax: number): Pick<CallLimit, "underWay" | "enter" | "leave"> {
+  let underWay = 0;
+  return {
+    get underWay() {
+      return underWay;
+    },
+    enter() {
+      if (underWay >= callsMax) return false;
+      underWay += 1;
+      return true;
+    },
+    leave() {
+      underWay -= 1;
+    },
+  };
+}
+
+/**
+ * Reads that wait for nothing are done one after another in a turn of the event loop, so they are never many under way:
+ * the others wait unread in their connections. How long they do is seen by how long the turn takes.
+ */
+function turnWatch(): () => boolean {
+  let calls = 0;
+  let startTime = 0;
+  const end = () => {
+    calls = 0;
+  };
+  return () => {
+    calls += 1;
+    if (calls === 1) {
+      startTime = performance.now();
+      setImmediate(end);
+    }
+    return calls > turnCallsMin && performance.now() - startTime > turnMaxMs;
+  };
+}
+
+/**
+ * Puts every call through the admission, but for streams: those last, and have limits of their own. It belongs before all
+ * other interceptors, so that nothing is done for a call that is refused.
+ */
+export function createAdmissionInterceptor(admission: Admission): Interceptor {
+  return (next) => async (request) => {
+    if (request.stream) return next(request);
+    const entered = admission.enter(request.method);
+    if (entered === undefined) throw admission.refusal();
+    try {
+      return await next(request);
+    } finally {
+      entered.leave();
+    }
+  };
+}
+
+function overloaded(): DomainError {
+  return new DomainError("resource_exhausted", "SERVICE_OVERLOADED", "the service has as much to do as it can", {
+    retryDelayMs,
+  });
+}

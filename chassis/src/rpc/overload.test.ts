@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { RetryInfoSchema } from "@quartet/proto/google/rpc/error_details_pb";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { createLogger } from "../log.ts";
+import { createMetrics } from "../metrics.ts";
+import type { Database } from "../storage/database.ts";
+import { openTestDatabase } from "../testing/test-database.ts";
+import { startTestServer, type TestServer } from "../testing/test-server.ts";
+import { implementThings, type ThingClient, thingService } from "../testing/thing-service.ts";
+import { type Admission, createAdmission } from "./admission.ts";
+import { errorInfoOf } from "./error-details.ts";
+import { createInterceptors } from "./interceptors.ts";
+
+const callsMax = 3;
+const stopTimeMaxMs = 2_000;
+
+for (const implementation of ["bridge", "connect"] as const) {
+  describe(`a service that is asked for more than it can do (${implementation})`, () => {
+    let server: TestServer;
+    let admission: Admission;
+    let client: ThingClient;
+    let overHttp: ThingClient;
+    let database: Database;
+    let lines: Record<string, unknown>[];
+    let release: () => void;
+    let begun: number;
+    const metrics = () => made.expose().then(({ body }) => body);
+    let made: ReturnType<typeof createMetrics>;
+
+    beforeEach(async () => {
+      database = await openTestDatabase();
+      lines = [];
+      begun = 0;
+      made = createMetrics({ service: "test" });
+      const released = Promise.withResolvers<void>();
+      release = released.resolve;
+      const log = createLogger({ service: "test", destination: { write: (line) => lines.push(JSON.parse(line)) } });
+      admission = createAdmission({ callsMax, log, metrics: made, domain: "test" });
+      const interceptors = createInterceptors({
+        log,
+        metrics: made,
+        verifier: { verify: async () => ({ kind: "user", userId: "u1", role: "customer", sessionId: "s" }) },
+        domain: "test",
+        now: Date.now,
+      });
+      const registrations = [
+        implementThings({
+          read: async () => {
+            begun += 1;
+            await released.promise;
+            return { name: "read" };
+          },
+          watch: async function* () {
+            yield { name: "news" };
+          },
+          hurry: async () => {
+            const change = database.transact(() => {
+              begun += 1;
+            });
+            // The loop is busy until the deadline is past: no timer has told anybody.
+            const endTime = performance.now() + 150;
+            while (performance.now() < endTime);
+            await change;
+            return { name: "changed" };
+          },
+        }),
+      ];
+      server = await startTestServer({ registrations, interceptors, admission, implementation });
+      client = createClient(thingService, server.transport) as unknown as ThingClient;
+      const transport = createConnectTransport({ baseUrl: `http://127.0.0.1:${server.httpPort}`, httpVersion: "1.1" });
+      overHttp = createClient(thingService, transport) as unknown as ThingClient;
+    });
+    afterEach(async () => {
+      release();
+      await server.stop(stopTimeMaxMs);
+      await database.close();
+    });
+
+    const refusalOf = (call: Promise<unknown>) =>
+      call.then(
+        () => assert.fail("the call was answered"),
+        (error: unknown) => ConnectError.from(error),
+      );
+    const fill = async () => {
+      const calls = [client.read({ name: "a" }), client.read({ name: "b" }), overHttp.read({ name: "c" })];
+      while (begun < callsMax) await new Promise(setImmediate);
+      return calls;
+    };
+
+    it("refuses one call more on either wire before any work, with a reason and a time to wait", async () => {
+      const calls = await fill();
+      for (const refused of [client, overHttp]) {
+        // It breaks the contract, but is not even looked at.
+        const error = await refusalOf(refused.read({ name: "" }));
+        assert.equal(error.code, Code.ResourceExhausted);
+        assert.deepEqual([errorInfoOf(error)?.reason, errorInfoOf(error)?.domain], ["SERVICE_OVERLOADED", "test"]);
+        const [retry] = error.findDetails(RetryInfoSchema);
+        assert.equal(retry?.retryDelay && durationMs(retry.retryDelay), 1_000);
+        assert.equal(error.metadata.get("retry-after"), "1");
+      }
+      assert.match(await metrics(), /^rpc_server_calls_under_way\{.*\} 3$/m);
+      assert.match(await metrics(), /^rpc_server_calls_refused_total\{.*method="test.v1.ThingService\/Read".*\} 2$/m);
+      const ofCalls = lines.filter(({ method }) => method !== undefined);
+      assert.deepEqual(ofCalls, [], "a refusal costs no line of its own");
+      release();
+      await Promise.all(calls);
+      assert.equal((await client.read({ name: "a" })).name, "read");
+      assert.match(await metrics(), /^rpc_server_calls_under_way\{.*\} 0$/m);
+    });
+
+    it("goes on with streams, which have limits of their own", async () => {
+      const calls = await fill();
+      const news: string[] = [];
+      for await (const { name } of client.watch({ name: "a" })) news.push(name);
+      assert.deepEqual(news, ["news"]);
+      release();
+      await Promise.all(calls);
+    });
+
+    it("begins no transaction after the deadline of its call, also when no timer could tell", async () => {
+      const error = await refusalOf(client.hurry({ name: "a" }));
+      assert.equal(error.code, Code.DeadlineExceeded);
+      // Whatever was queued has had its turn.
+      await database.transact(() => undefined);
+      assert.equal(begun, 0);
+    });
+  });
+}
