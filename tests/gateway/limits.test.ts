@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "mocha";
+import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { assertConnectError, assertGrpcError, assertRestError } from "./expected-error.ts";
 import { type GatewayFixture, startFixture } from "./gateway-fixture.ts";
+import { eventually } from "./gateway-process.ts";
 
 const listProducts = "/shop.product.v1.ProductService/ListProducts";
 const createSession = "/shop.user.v1.UserService/CreateSession";
@@ -63,5 +64,70 @@ describe("rate limits at the gateway", () => {
     } finally {
       await narrow.stop();
     }
+  });
+});
+
+describe("a service that has as many calls under way as the gateway lets pass", () => {
+  const listOrders = "/shop.order.v1.OrderService/ListOrders";
+  const watchOrder = "/shop.order.v1.OrderService/WatchOrder";
+  const callsMax = 3;
+  let fixture: GatewayFixture;
+  let headers: Record<string, string>;
+  let waiting: Promise<unknown>[];
+  before(async () => {
+    fixture = await startFixture({}, (yaml) =>
+      yaml.replace(/max_(connections|requests|pending_requests): \d+/g, `max_$1: ${callsMax}`),
+    );
+    headers = await fixture.bearer();
+  });
+  beforeEach(() => {
+    fixture.services.answer(createOrder, () => undefined);
+    waiting = [];
+  });
+  afterEach(async () => {
+    await Promise.all(waiting);
+    fixture.services.reset();
+  });
+  after(() => fixture.stop());
+
+  const fill = async (call: () => Promise<unknown>, calls: number) => {
+    for (let count = 0; count < calls; count++) waiting.push(call());
+    const arrived = Math.min(calls, callsMax);
+    await eventually(`${arrived} calls are under way`, async () => fixture.services.calls.length === arrived);
+  };
+  const order = (timeoutMs?: number) => fixture.grpc(createOrder, headers, timeoutMs);
+
+  it("gets no more of them, and their callers are told at once when to come again", async () => {
+    await fill(() => order(1_500), callsMax);
+    const startTime = performance.now();
+    assertGrpcError(await order(), 8, "SERVICE_OVERLOADED");
+    const answer = await fixture.http("POST", "/v1/orders", { headers, body: {} });
+    assertRestError(answer, 429, 8, "SERVICE_OVERLOADED");
+    assert.match(answer.text, /"retryDelay":"1s"/);
+    assert.equal(answer.headers.get("retry-after"), "1");
+    assert.ok(performance.now() - startTime < 1_000, "at once");
+    assert.equal(fixture.services.calls.length, callsMax);
+  });
+
+  it("gets no more of them over HTTP", async () => {
+    fixture.services.answer(listOrders, () => undefined);
+    const post = () => fixture.http("POST", listOrders, { headers, body: {} });
+    // As many have a connection, and as many at most wait for one.
+    const answers = await Promise.all(Array.from({ length: 2 * callsMax + 2 }, post));
+    const refused = answers.filter(({ status }) => status !== 504);
+    assert.ok(refused.length >= 2, `${refused.length} were refused`);
+    for (const answer of refused) {
+      assertConnectError(answer, 429, "resource_exhausted", "SERVICE_OVERLOADED");
+      assert.equal(answer.headers.get("retry-after"), "1");
+    }
+  });
+
+  it("still answers watches, which count apart, and other services answer", async () => {
+    await fill(() => order(1_500), callsMax);
+    assertGrpcError(await fixture.grpc(listOrders, headers), 8, "SERVICE_OVERLOADED");
+    assert.equal((await fixture.http("GET", "/v1/orders/1:watch", { headers })).status, 200);
+    assert.equal((await fixture.http("GET", "/v1/products")).status, 200);
+    assert.equal((await fixture.http("GET", "/healthz")).status, 200);
+    assert.equal(fixture.services.calls.filter(({ path }) => path === watchOrder).length, 1);
   });
 });

@@ -8,6 +8,8 @@ export interface ErrorReply {
   readonly code: number;
   /** What gRPC callers get, where it is another code than for REST: Envoy's own translation of the HTTP status. */
   readonly grpcCode?: number;
+  /** gRPC callers get `code`, where Envoy's own translation of the HTTP status would be another one. */
+  readonly setsGrpcStatus?: boolean;
   readonly connectCode: string;
   /** What to say. "%LOCAL_REPLY_BODY%" stands for what Envoy would say. */
   readonly message: string;
@@ -180,6 +182,17 @@ export const errorReplies: readonly ErrorReply[] = [
     grpcCode: 14,
     connectCode: "internal",
     message: "the service's answer could not be understood",
+  },
+  {
+    // As many calls to it are under way, or wait for a connection, as the circuit breakers let pass.
+    reason: "SERVICE_OVERLOADED",
+    when: { detailsPrefix: "upstream_reset_before_response_started{overflow" },
+    status: 429,
+    code: 8,
+    setsGrpcStatus: true,
+    connectCode: "resource_exhausted",
+    message: "the service has as much to do as it can",
+    ...again,
   },
   {
     reason: "SERVICE_UNAVAILABLE",

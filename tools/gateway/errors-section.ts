@@ -110,8 +110,16 @@ function grpcFormat(reply: ErrorReply, registry: FileRegistry): string[] {
   );
   return [
     `body_format_override: { text_format_source: { inline_string: ${JSON.stringify(reply.message)} } }`,
-    `headers_to_add: [{ header: { key: grpc-status-details-bin, value: ${base64(bytes)} } }]`,
+    headersToAdd({
+      "grpc-status-details-bin": base64(bytes),
+      ...(reply.setsGrpcStatus && { "grpc-status": `"${reply.code}"` }),
+    }),
   ];
+}
+
+function headersToAdd(headers: Readonly<Record<string, string>>): string {
+  const added = Object.entries(headers).map(([key, value]) => `{ header: { key: ${key}, value: ${value} } }`);
+  return `headers_to_add: [${added.join(", ")}]`;
 }
 
 function connectFormat(reply: ErrorReply, registry: FileRegistry): string[] {
@@ -119,7 +127,7 @@ function connectFormat(reply: ErrorReply, registry: FileRegistry): string[] {
     type: schema.typeName,
     value: base64(bytes),
   }));
-  return jsonFormat({ code: reply.connectCode, message: reply.message, details });
+  return [...jsonFormat({ code: reply.connectCode, message: reply.message, details }), ...retryAfter(reply)];
 }
 
 function restFormat(reply: ErrorReply): string[] {
@@ -128,7 +136,14 @@ function restFormat(reply: ErrorReply): string[] {
   if (reply.retryDelaySeconds !== undefined) {
     details.push({ "@type": `${typePrefix}google.rpc.RetryInfo`, retryDelay: `${reply.retryDelaySeconds}s` });
   }
-  return jsonFormat({ code: reply.code, message: reply.message, details });
+  return [...jsonFormat({ code: reply.code, message: reply.message, details }), ...retryAfter(reply)];
+}
+
+/** The header that HTTP clients look for. The rate limits set it too. */
+function retryAfter({ retryDelaySeconds }: ErrorReply): string[] {
+  if (retryDelaySeconds === undefined) return [];
+  const header = `{ key: retry-after, value: "${retryDelaySeconds}" }`;
+  return [`headers_to_add: [{ header: ${header}, append_action: OVERWRITE_IF_EXISTS_OR_ADD }]`];
 }
 
 // As text, which keeps the order of the fields; where Envoy's words come in they must be escaped, which json_format does.

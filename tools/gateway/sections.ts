@@ -114,7 +114,8 @@ function limits(method: Method, { grpc }: { grpc: boolean }): string[] {
   const deadline = `${method.deadlineMs / 1000}s`;
   const header = grpc ? `, grpc_timeout_header_max: ${deadline}` : "";
   const lines = [`    max_stream_duration: { max_stream_duration: ${deadline}${header} }`];
-  if (method.serverStreaming) lines.push(`    idle_timeout: ${deadline}`);
+  // Calls that last minutes have breakers of their own, and do not take the place of those that last milliseconds.
+  if (method.serverStreaming) lines.push(`    idle_timeout: ${deadline}`, "    priority: HIGH");
   else if (method.idempotency === "no_side_effects") lines.push(`    retry_policy: *read`);
   return lines;
 }
