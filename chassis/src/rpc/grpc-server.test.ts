@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect, constants } from "node:http2";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -53,6 +54,26 @@ for (const implementation of ["bridge", "connect"] as const) {
     after(async () => {
       raw.close();
       await server.stop();
+    });
+
+    it("keeps a connection on which thousands of calls were cancelled", async () => {
+      const session = connect(`http://${address}`);
+      session.on("error", () => {});
+      const headers = { ":method": "POST", "content-type": "application/grpc", te: "trailers" };
+      const call = () => session.request({ ":path": "/test.v1.ThingService/Read", ...headers });
+      try {
+        for (let calls = 0; calls < 3_000; calls += 100) {
+          const cancelled = Array.from({ length: 100 }, call);
+          for (const stream of cancelled) stream.on("error", () => {}).close(constants.NGHTTP2_CANCEL);
+          await Promise.all(cancelled.map((stream) => once(stream, "close")));
+        }
+        // Once this is answered the server has seen all of them go.
+        await new Promise((resolve) => session.ping(resolve));
+        const [answer] = await once(call().end(), "response");
+        assert.equal(answer[":status"], 200);
+      } finally {
+        session.destroy();
+      }
     });
 
     it("tells grpc.health.v1 clients whether it serves, per service and as a whole", async () => {

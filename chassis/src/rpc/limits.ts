@@ -8,6 +8,18 @@ export interface RpcLimits {
   readonly connectionsMax: number;
   /** Calls under way on one connection: 256. */
   readonly concurrentStreamsMax: number;
+  /**
+   * Calls that one connection may cancel at once, and each second after that, before it is closed with all that are under
+   * way on it: 10,000 and 1,000. Node's own, 1,000 and 33, are those of one browser. A gateway cancels for all its callers
+   * whose time is up, which are many in an overload.
+   */
+  readonly cancelledAtOnceMax: number;
+  readonly cancelledPerSecondMax: number;
+  /**
+   * Calls of one connection that are refused for being too many on it before it is closed: never. Node's own are 100 in its
+   * life, and it counts cancelled calls that it has not cleared away yet.
+   */
+  readonly refusedByConnectionMax: number;
   /** Memory that one HTTP/2 connection may use: 64 MB. */
   readonly sessionMemoryMaxMb: number;
   /** How often a silent connection is probed: 30 s. */
@@ -22,6 +34,9 @@ export const defaultRpcLimits: RpcLimits = {
   sendBytesMax: 4 * 1024 * 1024,
   connectionsMax: 4_096,
   concurrentStreamsMax: 256,
+  cancelledAtOnceMax: 10_000,
+  cancelledPerSecondMax: 1_000,
+  refusedByConnectionMax: 2 ** 32 - 1,
   sessionMemoryMaxMb: 64,
   keepaliveIntervalMs: 30_000,
   keepaliveTimeoutMs: 10_000,

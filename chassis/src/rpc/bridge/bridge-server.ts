@@ -1,3 +1,4 @@
+import type { ServerOptions } from "node:http2";
 import { createServer } from "node:net";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
@@ -15,6 +16,7 @@ import { addToServer } from "./bridge.ts";
 export function createBridgeServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
   const { registrations, interceptors, admission, limits } = options;
   const server = new Server(channelOptions(limits));
+  limitCancellations(server, limits);
   for (const registration of registrations) {
     addToServer(server, registration, { interceptors, admission, sendBytesMax: limits.sendBytesMax });
   }
@@ -54,6 +56,14 @@ function channelOptions(limits: RpcLimits): ChannelOptions {
     // Channelz keeps a record of every call, and nobody reads it.
     "grpc.enable_channelz": 0,
   };
+}
+
+// grpc-js has no option for it; it keeps what it makes its HTTP/2 server with in a field of this name.
+function limitCancellations(server: Server, limits: RpcLimits): void {
+  const { commonServerOptions } = server as unknown as { commonServerOptions: ServerOptions };
+  commonServerOptions.streamResetBurst = limits.cancelledAtOnceMax;
+  commonServerOptions.streamResetRate = limits.cancelledPerSecondMax;
+  commonServerOptions.maxSessionRejectedStreams = limits.refusedByConnectionMax;
 }
 
 // File by file, as written: proto-loader's own loader would merge the files of a package into one. Health is described

@@ -36,6 +36,9 @@ export function createConnectGrpcServer(options: GrpcServerOptions & { readonly 
   const server = createServer(
     {
       maxSessionMemory: limits.sessionMemoryMaxMb,
+      streamResetBurst: limits.cancelledAtOnceMax,
+      streamResetRate: limits.cancelledPerSecondMax,
+      maxSessionRejectedStreams: limits.refusedByConnectionMax,
       settings: { maxConcurrentStreams: limits.concurrentStreamsMax },
     },
     (request, response) => handler(request as unknown as IncomingMessage, response as unknown as ServerResponse),
