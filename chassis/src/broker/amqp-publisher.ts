@@ -9,8 +9,8 @@ import { type BrokerMessage, BrokerUnavailableError, type PublishResult } from "
 
 // A longer message would make the broker close the channel, and with it everything that waits behind.
 const payloadBytesMax = 1024 * 1024;
-const confirmTimeoutMs = 30_000;
-const confirmCheckIntervalMs = 5_000;
+const defaultConfirmTimeoutMs = 30_000;
+const confirmChecksPerTimeout = 6;
 
 /** Publishes on one session after another. */
 export interface AmqpPublisher {
@@ -35,8 +35,14 @@ interface Outlet {
 }
 
 /** Creates the publishing half of the broker. */
-export function createAmqpPublisher(options: { topology: Topology; appId: string; log: Logger }): AmqpPublisher {
-  const { topology, appId, log } = options;
+export function createAmqpPublisher(options: {
+  topology: Topology;
+  appId: string;
+  log: Logger;
+  /** How long the broker may take to confirm an event before it is given up, half a minute by default. */
+  confirmTimeoutMs?: number;
+}): AmqpPublisher {
+  const { topology, appId, log, confirmTimeoutMs = defaultConfirmTimeoutMs } = options;
   let outlet: Outlet | undefined;
 
   async function setup(session: AmqpSession): Promise<void> {
@@ -142,7 +148,7 @@ export function createAmqpPublisher(options: { topology: Topology; appId: string
       if (performance.now() - Math.max(oldest, blockedTime) > confirmTimeoutMs) {
         watched.session.fail(new Error(`no confirmation within ${confirmTimeoutMs} ms`));
       }
-    }, confirmCheckIntervalMs);
+    }, confirmTimeoutMs / confirmChecksPerTimeout);
     timer.unref();
     watched.session.signal.addEventListener("abort", () => clearInterval(timer));
   }
