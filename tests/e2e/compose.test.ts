@@ -5,9 +5,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { eventually } from "@quartet/chassis/testing/eventually";
 import { it } from "mocha";
 import { answersOk, waitUntil } from "../../tools/stack/ready.ts";
 import { describeCheckout } from "./checkout-suite.ts";
+import { forgetInDocker, poisonInDocker } from "./compose-poison.ts";
 import { type ComposeSystem, startComposeSystem, whyNoCompose } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
 import { type Answer, logIn, newProduct } from "./shop-client.ts";
@@ -16,6 +18,7 @@ import { type Answer, logIn, newProduct } from "./shop-client.ts";
 const patienceMs = 2_500;
 
 const rootDir = join(import.meta.dirname, "..", "..");
+const parkTimeMaxMs = 30_000;
 const reason = whyNoCompose();
 if (reason === undefined) {
   let compose: ComposeSystem;
@@ -93,6 +96,29 @@ if (reason === undefined) {
       const impatient = failed.filter(({ beginTime }) => servingTime - beginTime < patienceMs);
       assert.deepEqual(impatient, []);
       for (const { answer } of failed) assert.ok([503, 504].includes(answer.status), JSON.stringify(answer));
+    });
+    it("has make parked list, show and replay what a service cannot handle, whether that runs or not", async () => {
+      const { system } = shop();
+      const type = "shop.payment.v1.PaymentCaptured";
+      const id = await poisonInDocker(compose, "order-svc", type);
+      const states = () =>
+        system.query<{ state: string }>("order-svc", `SELECT state FROM inbox WHERE message_id = '${id}'`);
+      await eventually("parked", async () => (await states())[0]?.state === "parked", parkTimeMaxMs);
+      const { stdout, stderr } = make("parked");
+      assert.match(stdout, new RegExp(`^order-svc: 1 parked\n {2}${id} .*UndecodableEventError`, "m"), stderr);
+      assert.match(stdout, /^payment-svc: nothing is parked$/m);
+      const parked = (...args: string[]) => make("parked", "SVC=order-svc", ...args);
+      const shown = JSON.parse(parked(`ID=${id}`).stdout);
+      assert.deepEqual([shown.id, shown.type, shown.payload.bytes], [id, type, 1]);
+      assert.match(parked("ALL=1", "REPLAY=1").stdout, /1 tried again\n.*parked again: UndecodableEventError/);
+
+      await system.stop("order-svc");
+      assert.match(parked(`ID=${id}`, "REPLAY=1").stdout, /1 tried again\n.* waits; /);
+      await system.start("order-svc");
+      await eventually("parked again", async () => (await states())[0]?.state === "parked", parkTimeMaxMs);
+      const wrong = make("parked", "REPLAY=1");
+      assert.ok(wrong.status !== 0 && wrong.stderr.includes("Say which to try again"), wrong.stderr);
+      forgetInDocker(compose, "order-svc", id);
     });
 
     it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {
