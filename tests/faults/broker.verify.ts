@@ -80,7 +80,8 @@ describe("the shop without its broker, at length", function () {
     stack.start("rabbitmq");
     assert.ok(await waitUntil(() => brokerAnswers(stack.urls.amqp), healthyMaxMs, 10));
     const returnTime = Date.now();
-    await eventually("drained", async () => (await pendingOf(here, "order-svc")) === 0, patienceMs);
+    // Seldom, because to look keeps the service from its work. It notes itself when it sent what.
+    assert.ok(await waitUntil(async () => (await pendingOf(here, "order-svc")) === 0, patienceMs));
     const [sent] = await here.system.query<{ first: number; last: number; count: number }>(
       "order-svc",
       `SELECT min(sent_time) AS first, max(sent_time) AS last, count(*) AS count FROM outbox WHERE create_time >= ${startTime}`,
@@ -94,15 +95,12 @@ describe("the shop without its broker, at length", function () {
     say(
       `a bare publisher reaches ${Math.round(ceiling)} a second, the relay ${Math.round((100 * rate) / ceiling)} % of that`,
     );
+    await here.system.stop("order-svc");
     await here.system.start("product-svc");
     const beginTime = Date.now();
-    await eventually(
-      "product-svc has them all",
-      async () => (await handled(here, "product-svc")) >= backlog,
-      patienceMs,
-    );
-    say(`product-svc handles them at ${perSecond(backlog, Date.now() - beginTime)}`);
-    await here.system.start("payment-svc");
+    assert.ok(await waitUntil(async () => (await handled(here, "product-svc")) >= backlog, patienceMs));
+    say(`product-svc alone handles them, its start included, at ${perSecond(backlog, Date.now() - beginTime)}`);
+    for (const part of ["order-svc", "payment-svc"] as const) await here.system.start(part);
     await settled(here);
     say("all orders are settled, and the books agree");
     assert.ok(firstMs <= firstEventMaxMs, `first event after ${firstMs} ms`);
