@@ -182,7 +182,9 @@ describe("the shop without its broker, at length", function () {
     for (const parts of startOrders(seededRandom(seed), permutations)) {
       const startTime = Date.now();
       await startInOrder(here.system, parts);
-      assert.equal((await here.ada.settles(await order(here))).state, "STATE_CONFIRMED", parts.join());
+      // A gateway that was there first looks for the services now and then: this customer asks again.
+      const placed = await here.ada.order([{ product: here.cup, quantity: 1 }]);
+      assert.equal((await here.ada.settles(placed)).state, "STATE_CONFIRMED", parts.join());
       times.push(Date.now() - startTime);
       assert.ok((times.at(-1) ?? 0) <= healthyMaxMs, `${times.at(-1)} ms: ${parts.join()}`);
     }
