@@ -148,14 +148,12 @@ function createLeadership(world: World) {
   const candidates = new Map<Process, { listeners: ((leader: boolean) => void)[]; wants: boolean }>();
   let leader: Process | undefined;
 
-  function elect(): void {
-    if (leader !== undefined) return;
-    for (const [process, { listeners, wants }] of candidates) {
-      if (!wants) continue;
-      leader = process;
-      for (const listener of listeners) listener(true);
-      return;
-    }
+  /** In the turn of this process: what it does from now on is its own. */
+  function tryFor(process: Process): void {
+    const own = candidates.get(process);
+    if (leader !== undefined || own === undefined || !own.wants) return;
+    leader = process;
+    for (const listener of own.listeners) listener(true);
   }
 
   return {
@@ -169,7 +167,7 @@ function createLeadership(world: World) {
         onChange: (listener) => void own.listeners.push(listener),
         start() {
           own.wants = true;
-          elect();
+          tryFor(process);
         },
       };
     },
@@ -178,7 +176,7 @@ function createLeadership(world: World) {
       if (leader !== process) return;
       leader = undefined;
       for (const other of candidates.keys()) {
-        world.after(other, world.random.between(0, takeOverMaxMs), "tries for the lock", elect, "timer");
+        world.after(other, world.random.between(0, takeOverMaxMs), "tries for the lock", () => tryFor(other), "timer");
       }
     },
   };
