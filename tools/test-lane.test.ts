@@ -29,6 +29,14 @@ describe("a lane of tests", () => {
     assert.deepEqual([counts.passed, counts.failed], [3, 1]);
   });
 
+  it("has not gone on when it ended long before it was looked at", async () => {
+    const lane = run("console.log('  3 passing (1s)')", 100);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const { text, counts } = await shownBy(lane);
+    assert.doesNotMatch(text, /left something running/);
+    assert.equal(counts.failed, 0);
+  });
+
   it("ends with the signal that it is sent", async () => {
     const lane = run("setInterval(() => {}, 1000)");
     lane.end("SIGTERM");

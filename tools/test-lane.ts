@@ -46,7 +46,12 @@ export function startLane(options: {
     shown?.write(text);
     if (timer === undefined && /^\s+\d+ passing/m.test(text)) timer = setTimeout(endStuck, exitTimeMs);
   });
-  const ended = new Promise<number>((resolve) => child.once("close", (status) => resolve(status ?? 1)));
+  const ended = new Promise<number>((resolve) =>
+    child.once("close", (status) => {
+      clearTimeout(timer);
+      resolve(status ?? 1);
+    }),
+  );
 
   return {
     end,
@@ -54,7 +59,6 @@ export function startLane(options: {
       out.write(output);
       shown = out;
       const code = await ended;
-      clearTimeout(timer);
       if (isStuck) out.write(`A test left something running: mocha did not end within ${exitTimeMs / 1000} s.\n`);
       return countResults(output, code);
     },

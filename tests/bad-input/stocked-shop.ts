@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { assertBooksAgree } from "../../tools/audit/assert-books-agree.ts";
 import { logIn, newCustomer, newProduct, password, type ShopClient } from "../e2e/shop-client.ts";
 import type { System } from "../e2e/system.ts";
 import type { CallerName } from "./bad-call.ts";
@@ -68,6 +69,8 @@ export async function stockShop(system: System): Promise<StockedShop> {
   const renewed = ok(await stranger.call("POST", "/v1/sessions:refresh", { refreshToken }));
   ok(await stranger.call("DELETE", `/v1/${renewed.name}`));
 
+  // What was told of all this has been sent and handled: from now on nothing changes by itself.
+  await assertBooksAgree(system);
   return {
     tokens: { nobody: undefined, customer: customer.token, stranger: stranger.token, admin: admin.token },
     customerEmail: customer.email,
