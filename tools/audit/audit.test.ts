@@ -594,6 +594,16 @@ describe("the audit", function () {
     assert.equal(report.findings.filter(({ invariant }) => invariant === "I6").length, 0);
   });
 
+  it("does not take an event that goes out again for one that was overtaken", async () => {
+    const first = "aggregate = 'orders/:paid' AND version = 1";
+    const overtaken = async (sql: string) => {
+      const { report } = await auditAfter({ "order-svc": sql });
+      return report.findings.some(({ invariant }) => invariant === "I7");
+    };
+    assert.equal(await overtaken(`UPDATE outbox SET sent_time = NULL WHERE ${first}`), true);
+    assert.equal(await overtaken(`UPDATE outbox SET sent_time = NULL, sent_again = 1 WHERE ${first}`), false);
+  });
+
   describe("when old rows were removed", () => {
     const cleaned = (where: string) =>
       Object.fromEntries(

@@ -78,6 +78,8 @@ describe("outbox", () => {
     assert.deepEqual(pendingIds({ limit: 3_000 }), [...ids.slice(10, 2_400), ...ids.slice(2_450)]);
     assert.deepEqual(["a10", "a11", "a2401", "b1"].map(outbox.sentTimeOf), [49, undefined, 60, 50]);
     assert.equal(await outbox.sendAgain({ types, fromTime: 50, untilTime: 59 }), 0);
+    const again = "SELECT min(seq), max(seq), count(*), max(sent_again) FROM outbox WHERE sent_again > 0";
+    assert.deepEqual(database.sqlite.prepare(again).raw().get(), [11, 2_400, 2_390, 1]);
   });
 
   it("removes what was sent long ago, oldest first and no more than asked", async () => {

@@ -1,6 +1,6 @@
 import { blob, index, integer, primaryKey, sql, sqliteTable, text } from "./drizzle.ts";
 
-/** Events to publish, in the order in which they were committed; `sent_time` is null until the broker has confirmed. */
+/** Events to publish, in the order in which they were committed; `sent_time` is null until the broker has confirmed, and `sent_again` says how often it was made null again. */
 export const outbox = sqliteTable(
   "outbox",
   {
@@ -14,6 +14,7 @@ export const outbox = sqliteTable(
     tracestate: text("tracestate"),
     createTime: integer("create_time").notNull(),
     sentTime: integer("sent_time"),
+    sentAgain: integer("sent_again").notNull().default(0),
   },
   (table) => [
     index("outbox_unsent").on(table.seq, table.aggregate).where(sql`sent_time IS NULL`),

@@ -61,15 +61,16 @@ function outboxOrder(service: ServiceName): readonly RowRule[] {
         FROM events WHERE version <= before_version`,
     },
     {
-      // One at a time goes out of what is about the same, and the next only when the broker has the one before.
+      // One at a time goes out of what is about the same, and the next only when the broker has the one before. Those that
+      // go out again, because the queue of a consumer was lost, have been out before.
       invariant: "I7",
       source: service,
       name: "no event goes out before an earlier one about the same",
       sql: `
         SELECT aggregate AS about, 'event ' || max(iif(sent_time IS NULL, 0, seq)) || ' was sent and event '
-          || min(iif(sent_time IS NULL, seq, NULL)) || ' before it was not' AS what
+          || min(iif(sent_time IS NULL AND sent_again = 0, seq, NULL)) || ' before it was not' AS what
         FROM outbox GROUP BY aggregate
-        HAVING min(iif(sent_time IS NULL, seq, NULL)) < max(iif(sent_time IS NULL, 0, seq))`,
+        HAVING min(iif(sent_time IS NULL AND sent_again = 0, seq, NULL)) < max(iif(sent_time IS NULL, 0, seq))`,
     },
   ];
 }

@@ -1,0 +1,1 @@
+ALTER TABLE outbox ADD COLUMN sent_again INTEGER NOT NULL DEFAULT 0 CHECK (sent_again >= 0);
