@@ -15,7 +15,7 @@ import { protocolCases } from "./protocol-suite.ts";
 import { type Answer, logIn, newProduct } from "./shop-client.ts";
 
 /** For how long at least the gateway tries again to reach a service that was there a moment ago. */
-const patienceMs = 2_500;
+const patienceMs = 1_500;
 
 const rootDir = join(import.meta.dirname, "..", "..");
 const parkTimeMaxMs = 30_000;

@@ -6,6 +6,9 @@ import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { logIn, newCustomer, newProduct, password, patient, type ShopClient, shopClient } from "./shop-client.ts";
 import type { PartName } from "./system.ts";
 
+/** 504 is what a call gets whose time is up while the gateway still tries. */
+const assertAway = (status: number) => assert.ok([503, 504].includes(status), `${status}`);
+
 describe("the shop while a part is down", function () {
   this.timeout(180_000);
   let system: NativeSystem;
@@ -44,7 +47,7 @@ describe("the shop while a part is down", function () {
       placed = accepted;
       assert.deepEqual([accepted.state, accepted.total.minorUnits], ["STATE_PENDING", "1299"]);
       assert.equal(await statusOf(`/v1/${placed.name}`), 200);
-      assert.equal(await statusOf("/v1/products"), 503);
+      assertAway(await statusOf("/v1/products"));
     });
     await settlesConfirmed(placed);
   });
@@ -63,7 +66,7 @@ describe("the shop while a part is down", function () {
       placed = await order();
       const waiting = await ada.reaches(placed, "AWAITING_PAYMENT");
       assert.equal(waiting.stockState, "STOCK_STATE_RESERVED");
-      assert.equal(await statusOf("/v1/payments"), 503);
+      assertAway(await statusOf("/v1/payments"));
     });
     await settlesConfirmed(placed);
   });
@@ -87,7 +90,7 @@ describe("the shop while a part is down", function () {
       }
       await ada.cancel(placed);
       assert.equal((await ada.settles(placed)).paymentState, "PAYMENT_STATE_REFUNDED");
-      assert.equal((await shopClient(system.gateway).call("POST", "/v1/sessions", login)).status, 503);
+      assertAway((await shopClient(system.gateway).call("POST", "/v1/sessions", login)).status);
     });
     await logIn(system.gateway, login);
   });
