@@ -6,6 +6,7 @@ compose_version='2.20'
 fetched_node="$root/.tools/node/node_modules/node-linux-*/bin/node"
 
 engine_answers() { has docker && docker info >/dev/null 2>&1; }
+compose_found() { docker compose version --short 2>/dev/null | sed 's/^v//'; }
 
 native_supervisor() { sed -n 's/^ *"pid": *\([0-9]*\).*/\1/p' "$data/run/stack.json" 2>/dev/null | head -n 1; }
 is_supervised() { supervisor=$(native_supervisor) && [ -n "$supervisor" ] && kill -0 "$supervisor" 2>/dev/null; }
@@ -19,7 +20,8 @@ choose_mode() {
   case "${MODE:-}" in
     docker | native) mode=$MODE ;;
     '')
-      if is_supervised || { ! engine_answers && [ "$system" = Linux ]; }; then mode=native
+      if is_supervised; then mode=native
+      elif [ "$system" = Linux ] && { ! engine_answers || [ -z "$(compose_found)" ]; }; then mode=native
       else mode=docker; fi ;;
     *)
       mode=native
@@ -50,7 +52,7 @@ check_docker() {
     return
   fi
   ok Docker "$(docker version --format 'client {{.Client.Version}}, engine {{.Server.Version}}' 2>/dev/null)"
-  found=$(docker compose version --short 2>/dev/null | sed 's/^v//')
+  found=$(compose_found)
   if [ -z "$found" ]; then lack docker 'Docker compose' 'the plugin is missing: install docker-compose-plugin.'
   elif at_least "$compose_version" "$found"; then ok 'Docker compose' "$found"
   elif [ "$mode" = docker ]; then bad 'Docker compose' "$found is too old: install $compose_version or later."

@@ -13,10 +13,11 @@ describe("choice between Docker and native", function () {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Puts a Docker client on PATH whose engine answers or not. */
-  function docker(engineAnswers: boolean): void {
+  /** Puts a Docker client on PATH whose engine answers or not, with or without its plugin compose. */
+  function docker(engineAnswers: boolean, { hasCompose = true } = {}): void {
     const file = join(folder, "docker");
-    writeFileSync(file, `#!/bin/sh\n[ "$1" = info ] && exit ${engineAnswers ? 0 : 1}\nexit 0\n`);
+    const cases = `info) exit ${engineAnswers ? 0 : 1} ;; compose) exit ${hasCompose ? 0 : 1} ;;`;
+    writeFileSync(file, `#!/bin/sh\ncase "$1" in ${cases} esac\n`);
     chmodSync(file, 0o755);
   }
 
@@ -44,6 +45,13 @@ describe("choice between Docker and native", function () {
     assert.match(said, /^Mode: native \(there is a Docker client, but its engine does not answer\)$/m);
     assert.match(printed, /not running natively/);
     assert.equal(code, 1);
+  });
+
+  it("takes native processes on Linux when Docker has no compose plugin, and says so", function () {
+    if (process.platform !== "linux") this.skip();
+    docker(true, { hasCompose: false });
+    assert.match(status().said, /^Mode: native \(there is a Docker engine, but no compose plugin\)$/m);
+    assert.match(status({ MODE: "docker" }).said, /^Docker has no compose plugin here: install .*\.$/m);
   });
 
   it("stays with the mode of the last start", () => {

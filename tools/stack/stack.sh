@@ -19,6 +19,7 @@ native_runs() {
   [ -n "$supervisor" ] && kill -0 "$supervisor" 2>/dev/null
 }
 engine_answers() { command -v docker >/dev/null 2>&1 && docker info >/dev/null 2>&1; }
+has_compose() { docker compose version >/dev/null 2>&1; }
 
 # Sets mode and reason.
 choose() {
@@ -30,10 +31,11 @@ choose() {
       elif [ $starts = no ] && [ -f "$data/run/mode" ]; then
         mode=$(cat "$data/run/mode") reason="as it was started"
       elif [ $starts = no ] && [ -f "$data/run/stack.json" ]; then mode=native reason="as it was started"
-      elif engine_answers; then mode=docker reason="a Docker engine answers"
+      elif engine_answers && { has_compose || [ "$(uname -s)" != Linux ]; }; then mode=docker reason="a Docker engine answers"
       elif [ "$(uname -s)" = Linux ]; then
         mode=native
-        if command -v docker >/dev/null 2>&1; then reason="there is a Docker client, but its engine does not answer"
+        if engine_answers; then reason="there is a Docker engine, but no compose plugin"
+        elif command -v docker >/dev/null 2>&1; then reason="there is a Docker client, but its engine does not answer"
         else reason="there is no Docker"; fi
       elif command -v docker >/dev/null 2>&1; then
         fail "The Docker client is installed but its engine does not answer: start Docker and run this again."
