@@ -54,7 +54,8 @@ function markFrom(file: string, isLost: (row: SentRow) => boolean): number {
       "SELECT seq, event_id AS id, type, aggregate, sent_time AS sentTime FROM outbox WHERE sent_time IS NOT NULL ORDER BY seq",
     );
     const mark = database.prepare(
-      "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 WHERE aggregate = ? AND seq >= ? AND sent_time IS NOT NULL",
+      "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 " +
+        "WHERE aggregate = ? AND seq >= ? AND sent_time IS NOT NULL",
     );
     const markAll = database.transaction(() => {
       const firstLost = new Map<string, number>();

@@ -33,7 +33,8 @@ export interface Outbox {
   markSent(seqs: readonly number[], time: number): Promise<void>;
   /**
    * Makes events of these types wait again that were sent from one time to another (ms since the epoch, both included), as
-   * if they had never been confirmed, and counts that in their rows: later events about the same stay sent. In small transactions, with other work between them. Resolves with how many they are.
+   * if they had never been confirmed, and counts that in their rows: later events about the same stay sent. In small
+   * transactions, with other work between them. Resolves with how many they are.
    */
   sendAgain(options: {
     readonly types: readonly string[];
@@ -85,8 +86,8 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
     "UPDATE outbox SET sent_time = ? WHERE seq IN (SELECT value FROM json_each(?)) AND sent_time IS NULL",
   );
   const updateUnsent = sqlite.prepare<[number, number, number, number, string]>(
-    "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 WHERE seq BETWEEN ? AND ? AND sent_time BETWEEN ? AND ? " +
-      "AND type IN (SELECT value FROM json_each(?))",
+    "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 " +
+      "WHERE seq BETWEEN ? AND ? AND sent_time BETWEEN ? AND ? AND type IN (SELECT value FROM json_each(?))",
   );
   const selectRange = sqlite.prepare<[], { first: number | null; last: number | null }>(
     "SELECT (SELECT min(seq) FROM outbox) AS first, (SELECT max(seq) FROM outbox) AS last",

@@ -1,6 +1,9 @@
 import { blob, index, integer, primaryKey, sql, sqliteTable, text } from "./drizzle.ts";
 
-/** Events to publish, in the order in which they were committed; `sent_time` is null until the broker has confirmed, and `sent_again` says how often it was made null again. */
+/**
+ * Events to publish, in the order in which they were committed; `sent_time` is null until the broker has confirmed, and
+ * `sent_again` says how often it was made null again.
+ */
 export const outbox = sqliteTable(
   "outbox",
   {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DomainError } from "../domain-error.ts";
+import type { Database } from "../storage/database.ts";
 
 /** What must come of an operation: a refusal with this reason, or success with a result that passes. */
 export type Outcome = { readonly refused: string } | { readonly succeeds: (result: never) => void };
@@ -42,6 +43,24 @@ export function inOneTurn<Model extends object, Real>(
       await check(model, real);
     },
   }));
+}
+
+/** The inbox and the claims of requests remember for some time only: empties these, so that what was done may come again. */
+export function forgetting<Model, Real extends { readonly database: Database }>(
+  tables: readonly ("inbox" | "request_claims")[],
+  forget: (model: Model) => void,
+): fc.Arbitrary<Act<Model, Real>> {
+  const sql = tables.map((table) => `DELETE FROM ${table};`).join(" ");
+  return fc.constant({
+    name: `forget ${tables.join(" and ")}`,
+    on: (model: Model) => ({
+      start: ({ database }: Real) => database.transact(() => void database.sqlite.exec(sql)),
+      expect: () => {
+        forget(model);
+        return succeeds;
+      },
+    }),
+  });
 }
 
 type Result = { readonly value: unknown } | { readonly error: unknown };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { checkModel, modelTimeMaxMs, type Reached } from "@quartet/chassis/testing/model-runs";
-import { type Act, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
+import { type Act, forgetting, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { CancelReason, Money, Order, OrderState } from "../domain/order.ts";
@@ -253,15 +253,7 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
       }),
     }));
 
-  /** The inbox and the claims of requests remember for some time only. */
-  const forget = fc.constant({
-    name: "forget messages and requests",
-    on: () => ({
-      start: async ({ database }: Real) =>
-        database.transact(() => void database.sqlite.exec("DELETE FROM inbox; DELETE FROM request_claims")),
-      expect: () => succeeds,
-    }),
-  });
+  const forget = forgetting<Model, Real>(["inbox", "request_claims"], () => {});
 
   return fc.oneof(
     { weight: 6, arbitrary: cancels },

@@ -4,7 +4,7 @@ import type { Database } from "@quartet/chassis/storage/database";
 import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { checkModel, modelTimeMaxMs, type Reached } from "@quartet/chassis/testing/model-runs";
-import { type Act, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
+import { type Act, forgetting, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
 import { openTestDatabase } from "@quartet/chassis/testing/test-database";
 import { PaymentCapturedSchema, PaymentRefundedSchema } from "@quartet/proto/shop/payment/v1/payment_events_pb";
 import fc from "fast-check";
@@ -199,18 +199,9 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
     };
   });
 
-  /** The inbox and the claims of requests remember for some time only. */
-  const forget = fc.constant({
-    name: "forget messages and requests",
-    on: (model: Model) => ({
-      start: async ({ database }: Real) =>
-        database.transact(() => void database.sqlite.exec("DELETE FROM inbox; DELETE FROM request_claims")),
-      expect: () => {
-        model.messages.clear();
-        model.requests.clear();
-        return succeeds;
-      },
-    }),
+  const forget = forgetting<Model, Real>(["inbox", "request_claims"], ({ messages, requests }) => {
+    messages.clear();
+    requests.clear();
   });
 
   return fc.oneof(

@@ -4,7 +4,7 @@ import type { Database } from "@quartet/chassis/storage/database";
 import { createUnitOfWork } from "@quartet/chassis/storage/unit-of-work";
 import { fixedClock, sequentialIds } from "@quartet/chassis/testing/clock";
 import { checkModel, modelTimeMaxMs, type Reached } from "@quartet/chassis/testing/model-runs";
-import { type Act, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
+import { type Act, forgetting, inOneTurn, type Outcome, succeeds } from "@quartet/chassis/testing/model-turn";
 import { openTestDatabase } from "@quartet/chassis/testing/test-database";
 import { StockRejected_Reason, StockRejectedSchema } from "@quartet/proto/shop/product/v1/product_events_pb";
 import fc from "fast-check";
@@ -236,18 +236,7 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
       };
     });
 
-  /** The inbox remembers messages for some time only. */
-  const forget = fc.constant({
-    name: "forget messages",
-    on: (model: Model) => ({
-      start: async ({ database }: Real) =>
-        database.transact(() => database.sqlite.exec("DELETE FROM inbox") && undefined),
-      expect: () => {
-        model.messages.clear();
-        return succeeds;
-      },
-    }),
-  });
+  const forget = forgetting<Model, Real>(["inbox"], ({ messages }) => messages.clear());
 
   return fc.oneof(
     { weight: 2, arbitrary: create },
