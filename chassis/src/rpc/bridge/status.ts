@@ -5,8 +5,8 @@ import { metadataFromHeaders } from "./metadata.ts";
 
 /**
  * The status that ends a failed call: code and message, and in its metadata `grpc-status-details-bin` with the details,
- * the error's own metadata, and the headers and trailers the method had set, if it was called. Sent before any message, grpc-js answers
- * with nothing but trailers, which is what lets a proxy see the failure and retry.
+ * the error's own metadata, and the headers and trailers the method had set, if it was called. Sent before any message,
+ * grpc-js answers with nothing but trailers, which is what lets a proxy see the failure and retry.
  */
 export function statusOfError(error: unknown, context?: HandlerContext): Partial<StatusObject> {
   const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
