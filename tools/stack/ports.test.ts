@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "mocha";
 import { checkPortsFree, freePorts, isPortFree } from "./ports.ts";
 
@@ -20,6 +22,28 @@ describe("ports", () => {
     }
     assert.equal(await isPortFree(port), true);
     await checkPortsFree([{ port, owner: "the gateway", variable: "GATEWAY_PORT" }]);
+  });
+
+  it("waits for a port that only an outgoing connection holds", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const outgoing = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [socket] = await accepted;
+    const port = outgoing.localPort as number;
+    try {
+      assert.equal(await isPortFree(port), false);
+      const checked = checkPortsFree([{ port, owner: "the gateway", variable: "GATEWAY_PORT" }]);
+      assert.equal(await Promise.race([checked.then(() => "free"), delay(300, "waiting")]), "waiting");
+      // Who closes first keeps the port for a while.
+      socket.end();
+      outgoing.resume().end();
+      await checked;
+    } finally {
+      outgoing.destroy();
+      socket.destroy();
+      server.close();
+    }
   });
 
   it("finds different free ports below those of outgoing connections", async () => {

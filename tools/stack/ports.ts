@@ -1,4 +1,5 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { waitUntil } from "./ready.ts";
 import { byService, type NamedPort, type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -6,6 +7,8 @@ const lowestPort = 10_000;
 /** From 32768 on, Linux hands ports to outgoing connections, which can take one between our look and our use. */
 const highestPort = 32_000;
 const attemptsMax = 2_000;
+/** Most outgoing connections of this machine to itself, which is what takes a loopback port, are over by then. */
+const outgoingWaitMs = 15_000;
 
 /** Whether a server could listen on this loopback port now. */
 export async function isPortFree(port: number): Promise<boolean> {
@@ -16,14 +19,25 @@ export async function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** Throws a StackError that names the first port that another program holds, and the setting that moves ours. */
+/**
+ * Throws a StackError that names the first port that another program holds, and the setting that moves ours. A port that only
+ * an outgoing connection holds is waited for.
+ */
 export async function checkPortsFree(ports: readonly NamedPort[]): Promise<void> {
   for (const { port, owner, variable } of ports) {
     if (await isPortFree(port)) continue;
+    if (!(await isListenedOn(port)) && (await waitUntil(() => isPortFree(port), outgoingWaitMs))) continue;
     throw new StackError(
       `Port ${port}, meant for ${owner}, is in use by another program: stop that program or choose another port with ${variable}=.`,
     );
   }
+}
+
+function isListenedOn(port: number): Promise<boolean> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  return new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
 }
 
 /** `count` different free ports below the range of outgoing connections. */
