@@ -218,24 +218,33 @@ describe("consumer", () => {
     await empty();
   });
 
-  it("counts the starts of a redelivered message before it runs, and parks it after its bound", async () => {
+  it("counts the starts of a redelivered message before it runs, lets others pass, and parks it after its bound", async () => {
     const starts: number[] = [];
     const lives: Consumer[] = [];
     const end = Promise.withResolvers<void>();
-    for (let life = 1; life <= 5; life++) {
+    const isTold = (life: number) => starts.includes(life) || consumer.parked().length > 0;
+    for (let life = 1; life <= 7; life++) {
       // A life ends with the connection while the handler is under way, as when the process is killed.
       client = broker.client(topology);
-      await start(() => {
+      const kill = (incoming: IncomingMessage) => {
+        if (incoming.id !== "killer") return effect(incoming);
         starts.push(life);
         return end.promise;
-      });
+      };
+      await start(kill, { retryDelaysMs: [100, 1_000] });
       lives.push(consumer);
       if (life === 1) broker.send(queue, message("killer"));
-      await eventually(`life ${life}`, () => starts.includes(life) || consumer.parked().length > 0);
+      if (life > 2) {
+        broker.send(queue, message(`after ${life}`));
+        await eventually("others pass", () => effects.includes(`after ${life}`));
+        assert.equal(starts.length, life - 1);
+        clock.advance(life === 3 ? 100 : 1_000);
+      }
+      await eventually(`life ${life}`, () => isTold(life));
       await client.stop();
     }
-    assert.deepEqual(starts, [1, 2, 3, 4]);
-    assert.equal(consumer.parked()[0]?.cause, "started 3 times and never finished");
+    assert.deepEqual(starts, [1, 2, 3, 4, 5, 6]);
+    assert.equal(consumer.parked()[0]?.cause, "started 5 times and never finished");
     end.resolve();
     await Promise.all(lives.map((consumer) => consumer.stop()));
   });

@@ -17,7 +17,7 @@ import { createTurnstile } from "./turnstile.ts";
 
 const defaultPrefetch = 100;
 const defaultAttemptsMax = 5;
-const defaultStartsMax = 3;
+const defaultStartsMax = 5;
 const defaultRetryDelaysMs = [200, 1_000, 5_000, 15_000];
 const defaultHandlerTimeoutMs = 30_000;
 const defaultDueIntervalMs = 200;
@@ -40,9 +40,9 @@ export interface ConsumerOptions {
   readonly prefetch?: number;
   /** After how many failures a message is parked. */
   readonly attemptsMax?: number;
-  /** How often a message may have been started without an end (it kills the process) before it is parked. */
+  /** How often a message may have been started alone without an end (it kills the process) before it is parked. */
   readonly startsMax?: number;
-  /** Pauses between attempts; the last one repeats. */
+  /** Pauses between attempts, and between starts without an end; the last one repeats. */
   readonly retryDelaysMs?: readonly number[];
   /** After what time a handler counts as failed. */
   readonly handlerTimeoutMs?: number;
@@ -64,9 +64,9 @@ export interface Consumer {
 /**
  * Creates the consumer. First deliveries run side by side and share commits. A message that may have been started
  * before runs alone, after the start has been recorded: so one that kills the process is found out without blame for
- * its neighbours. A message whose handler fails waits in the inbox, where it holds up nobody, and is parked after its
- * last attempt; one that is unknown or cannot be decoded is parked at once. Throws when the handlers are not exactly
- * those of the events the contract makes the service consume.
+ * its neighbours. What fails or kills waits in the inbox, where it holds up nobody, and is parked after its last attempt;
+ * what is unknown or cannot be decoded is parked at once. Throws when the handlers are not exactly those of the events
+ * the contract makes the service consume.
  */
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { service, broker, inbox, log, now } = options;
@@ -82,6 +82,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let dueRun: Promise<void> | undefined;
   let stopping = false;
 
+  const delayAfter = (times: number) => retryDelaysMs[Math.min(times, retryDelaysMs.length) - 1] ?? 0;
+  // Kills from outside come close together: the pauses keep them from looking like the fault of one message.
+  const tryTime = (starts: number) => now() + delayAfter(starts);
+
   async function deliver(message: IncomingMessage): Promise<void> {
     failPoint("consumer.before-claim", message.type);
     if (!handlers.has(message.type)) {
@@ -94,16 +98,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
     await turnstile.alone(async () => {
       failPoint("consumer.before-begin", message.type);
-      const { state, starts } = await inbox.begin(message);
+      const mayRun = await inbox.begin(message, tryTime);
       failPoint("consumer.after-begin", message.type);
-      if (state === "started") await attemptStarted(message, starts);
+      if (mayRun) await attempt(message);
       else results.inc({ type: message.type, result: "duplicate" });
     });
-  }
-
-  async function attemptStarted(message: IncomingMessage, starts: number): Promise<void> {
-    if (starts > startsMax) await park(message, `started ${startsMax} times and never finished`);
-    else await attempt(message);
   }
 
   function attempt(message: IncomingMessage): Promise<void> {
@@ -160,7 +159,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       await park(message, cause, 1);
       return;
     }
-    const delayMs = retryDelaysMs[Math.min(attempts, retryDelaysMs.length) - 1] ?? 0;
+    const delayMs = delayAfter(attempts);
     failPoint("consumer.before-postpone", message.type);
     await inbox.retryLater(message, cause, now() + delayMs);
     failPoint("consumer.after-postpone", message.type);
@@ -180,9 +179,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     for (const { message } of inbox.due(now(), dueBatchMax)) {
       if (stopping || !options.leader.isLeader) return;
       await turnstile.alone(async () => {
-        const starts = await inbox.beginDue(message.id);
+        const starts = await inbox.beginDue(message.id, tryTime);
         failPoint("consumer.after-begin-due", message.type);
-        if (starts !== undefined) await attemptStarted(message, starts);
+        if (starts === undefined) return;
+        if (starts > startsMax) await park(message, `started ${startsMax} times and never finished`);
+        else await attempt(message);
       });
     }
   }

@@ -50,7 +50,7 @@ describe("clean-up", () => {
   });
 
   it("keeps unsent events for ever and takes over messages that the broker has lost", async () => {
-    await options.inbox.begin({
+    const lost = {
       id: "lost",
       type: "t",
       aggregate: "a",
@@ -58,7 +58,8 @@ describe("clean-up", () => {
       payload: new Uint8Array(1),
       time: 0,
       redelivered: true,
-    });
+    };
+    await options.inbox.begin(lost, () => now);
     database.sqlite.exec("UPDATE outbox SET sent_time = NULL");
     now = 100 * dayMs;
     await createCleanUp(options).run();

@@ -32,24 +32,34 @@ describe("inbox", () => {
   });
   afterEach(() => database.close());
 
+  const tryTime = (starts: number) => now + 100 * starts;
   const dueIds = (time: number, limit = 100) => inbox.due(time, limit).map((due) => due.message.id);
 
-  it("counts the starts of a message that never finishes", async () => {
-    assert.deepEqual(await inbox.begin(message("a")), { state: "started", starts: 1 });
-    assert.deepEqual(await inbox.begin(message("a")), { state: "started", starts: 2 });
-    assert.deepEqual(await inbox.begin(message("b")), { state: "started", starts: 1 });
+  it("lets a redelivered message run once, and puts it aside when it has never finished", async () => {
+    assert.equal(await inbox.begin(message("a"), tryTime), true);
+    assert.equal(await inbox.begin(message("b"), tryTime), true);
+    assert.equal(inbox.stateOf("a"), "started");
+    assert.equal(await inbox.begin(message("a"), tryTime), false);
+    assert.deepEqual(["a", "b"].map(inbox.stateOf), ["waiting", "started"]);
+    assert.deepEqual([dueIds(1_099), dueIds(1_100)], [[], ["a"]]);
+    assert.deepEqual(inbox.due(1_100, 1), [{ message: message("a"), attempts: 0 }]);
+    assert.equal(await inbox.beginDue("a", tryTime), 2);
   });
 
   it("says when a redelivered message is not the broker's any more, and does not count it", async () => {
     await unitOfWork.ignoreMessage(message("done"));
     await inbox.retryLater(message("waiting"), "no", 2_000);
     await inbox.park(message("parked"), "poison");
-    for (const state of ["done", "waiting", "parked"]) assert.equal((await inbox.begin(message(state))).state, state);
-    assert.equal(await inbox.beginDue("waiting"), 1);
+    for (const state of ["done", "waiting", "parked"]) {
+      assert.equal(await inbox.begin(message(state), tryTime), false);
+      assert.equal(inbox.stateOf(state), state);
+    }
+    assert.deepEqual(dueIds(1_999), []);
+    assert.equal(await inbox.beginDue("waiting", tryTime), 1);
   });
 
   it("keeps a failed message whole until it is due, earliest first", async () => {
-    await inbox.begin(message("a"));
+    await inbox.begin(message("a"), tryTime);
     await inbox.retryLater(message("a"), "no", 3_000);
     await inbox.retryLater(message("b"), "no", 2_000);
     assert.deepEqual(dueIds(1_999), []);
@@ -62,20 +72,23 @@ describe("inbox", () => {
   it("counts failed attempts, and starts anew after each", async () => {
     assert.equal(inbox.attemptsOf("a"), 0);
     await inbox.retryLater(message("a"), "no", 2_000);
-    assert.equal(await inbox.beginDue("a"), 1);
-    assert.equal(await inbox.beginDue("a"), 2);
+    assert.equal(await inbox.beginDue("a", tryTime), 1);
+    assert.equal(await inbox.beginDue("a", tryTime), 2);
     await inbox.retryLater(message("a"), "no", 2_500);
-    assert.equal(await inbox.beginDue("a"), 1);
+    assert.equal(await inbox.beginDue("a", tryTime), 1);
     assert.deepEqual([inbox.attemptsOf("a"), inbox.due(2_500, 1)[0]?.attempts], [2, 2]);
   });
 
-  it("leaves a message due while it runs, so that one whose process dies is tried again", async () => {
+  it("tries a message again whose process dies while it runs, later each time", async () => {
     await inbox.retryLater(message("a"), "no", 2_000);
-    await inbox.beginDue("a");
-    assert.deepEqual(dueIds(2_000), ["a"]);
+    now = 2_000;
+    await inbox.beginDue("a", tryTime);
+    assert.deepEqual([dueIds(2_099), dueIds(2_100)], [[], ["a"]]);
+    await inbox.beginDue("a", tryTime);
+    assert.deepEqual([dueIds(2_199), dueIds(2_200)], [[], ["a"]]);
     await unitOfWork.ignoreMessage(message("a"));
-    assert.deepEqual(dueIds(2_000), []);
-    assert.equal(await inbox.beginDue("a"), undefined);
+    assert.deepEqual(dueIds(9_000), []);
+    assert.equal(await inbox.beginDue("a", tryTime), undefined);
     assert.equal(inbox.nextDueTime(), undefined);
   });
 
@@ -121,9 +134,9 @@ describe("inbox", () => {
   });
 
   it("takes over what the broker never delivered again", async () => {
-    await inbox.begin(message("old"));
+    await inbox.begin(message("old"), tryTime);
     now = 2_000;
-    await inbox.begin(message("new"));
+    await inbox.begin(message("new"), tryTime);
     assert.equal(await inbox.adoptStarted(2_000, 10), 1);
     assert.deepEqual(dueIds(2_000), ["old"]);
   });

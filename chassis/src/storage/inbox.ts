@@ -4,6 +4,9 @@ import type { IncomingMessage } from "./messages.ts";
 /** Where a message stands: `started` is still the broker's, `waiting` is only here, `parked` waits for a person. */
 export type InboxState = "started" | "waiting" | "parked" | "done";
 
+/** When to try a message next that was started this often and never finished, ms since the epoch. */
+export type TryTime = (starts: number) => number;
+
 /** A message to try again. */
 export interface DueMessage {
   /** As it was first received, marked as redelivered. */
@@ -24,13 +27,17 @@ export interface ParkedMessage extends DueMessage {
 /** What became of messages. The claim of a message that succeeds belongs to the unit of work, not here. */
 export interface Inbox {
   /**
-   * Records that a redelivered message is about to run and resolves after the commit with its state and with how often
-   * it was started without being finished, this time included: a message that kills the process is found out by it.
-   * Only a `started` message may run: of the others the inbox takes care.
+   * Records that a redelivered message is about to run, and resolves after the commit with true: a message that kills the
+   * process is found out by that. With false it must not run, and may be acknowledged: either it is finished or nobody's
+   * but the inbox's, or it has been started before and never finished, and waits from now on, until `tryTime`.
    */
-  begin(message: IncomingMessage): Promise<{ readonly state: InboxState; readonly starts: number }>;
-  /** The same for a message of {@link Inbox.due}; undefined when it no longer waits. */
-  beginDue(id: string): Promise<number | undefined>;
+  begin(message: IncomingMessage, tryTime: TryTime): Promise<boolean>;
+  /**
+   * Records that a message of {@link Inbox.due} is about to run, and resolves after the commit with how often it was
+   * started without being finished, this time included; undefined when it no longer waits. Should this start not be
+   * survived either, it is due again at `tryTime`.
+   */
+  beginDue(id: string, tryTime: TryTime): Promise<number | undefined>;
   /** How often the handler of a message has failed. */
   attemptsOf(id: string): number;
   /** Takes the message over from the broker after a failure; once this resolves it may be acknowledged. */
@@ -89,20 +96,21 @@ export function createInbox(options: { readonly database: Database; readonly now
   }
 
   return {
-    begin(message) {
+    begin(message, tryTime) {
       return database.transact(() => {
         const earlier = statements.stateOf.get(message.id);
         if (earlier === undefined) save(message, "started", { starts: 1 });
-        else if (earlier.state === "started") statements.start.run(message.id);
-        return { state: earlier?.state ?? "started", starts: (earlier?.starts ?? 0) + 1 };
+        else if (earlier.state === "started") statements.putAside.run(tryTime(earlier.starts), message.id);
+        return earlier === undefined;
       });
     },
-    beginDue(id) {
+    beginDue(id, tryTime) {
       return database.transact(() => {
         const earlier = statements.stateOf.get(id);
         if (earlier?.state !== "waiting") return undefined;
-        statements.start.run(id);
-        return earlier.starts + 1;
+        const starts = earlier.starts + 1;
+        statements.start.run(starts, tryTime(starts), id);
+        return starts;
       });
     },
     attemptsOf: (id) => statements.stateOf.get(id)?.attempts ?? 0,
@@ -146,7 +154,12 @@ function prepareStatements({ sqlite }: Database) {
     stateOf: sqlite.prepare<[string], { state: InboxState; starts: number; attempts: number }>(
       "SELECT state, starts, attempts FROM inbox WHERE message_id = ?",
     ),
-    start: sqlite.prepare<[string]>("UPDATE inbox SET starts = starts + 1 WHERE message_id = ?"),
+    putAside: sqlite.prepare<[number, string]>(
+      "UPDATE inbox SET state = 'waiting', next_attempt_time = ? WHERE message_id = ?",
+    ),
+    start: sqlite.prepare<[number, number, string]>(
+      "UPDATE inbox SET starts = ?, next_attempt_time = ? WHERE message_id = ?",
+    ),
     save: sqlite.prepare(
       "INSERT INTO inbox (message_id, type, aggregate, version, payload, message_time, traceparent, tracestate, state, " +
         "starts, attempts, last_error, next_attempt_time, receive_time, finish_time) VALUES (@id, @type, @aggregate, " +
