@@ -13,6 +13,10 @@ failPoint("transaction.after-commit", () => ["Started", "Ended"]);
 say("3");
 failPoint("relay.before-publish", "Ended");
 say("4");
-setImmediate(() => say("5"));
+setImmediate(() => {
+  failPoint("relay.after-confirm", "Ended");
+  say("5");
+});
 failPointAfterWrites("relay.after-publish", "Ended");
+failPointAfterWrites("relay.after-publish", "Answered", "relay.after-confirm");
 setTimeout(() => say("6"), 100);

@@ -32,8 +32,9 @@ describe("a fail point", () => {
     ["relay.before-publish#3", "1 2 3"],
     ["transaction.after-commit:Ended", "1 2"],
     ["relay.after-publish:Ended", "1 2 3 4 5"],
+    ["relay.after-publish:Answered", "1 2 3 4"],
   ] as const) {
-    it(`kills the process exactly at ${spec}, which says so before`, async () => {
+    it(`kills the process at ${spec}, after "${steps}", which says so before`, async () => {
       const end = await passed(spec);
       assert.deepEqual([end.steps, end.code, end.signal], [steps, null, "SIGKILL"]);
       const { fail_point, pid } = JSON.parse(end.said);

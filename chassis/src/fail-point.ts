@@ -106,6 +106,8 @@ export function readFailPoint(text: string): FailPoint | undefined {
 
 let armed: FailPoint | undefined;
 let passages = 0;
+/** Reached, and waiting for writes to leave: the answer to them is not taken in any more. */
+let dying: { readonly point: FailPoint; readonly answer: FailPointName | undefined } | undefined;
 
 /** Makes this process die at a fail point from now on; undefined makes it pass all of them. */
 export function armFailPoint(point: FailPoint | undefined): void {
@@ -115,13 +117,19 @@ export function armFailPoint(point: FailPoint | undefined): void {
 
 /** A place at which this process dies by SIGKILL if it is told so by FAIL_POINT. Otherwise it does nothing. */
 export function failPoint(name: FailPointName, concerns?: Concerns): void {
-  if (armed !== undefined && isReached(armed, name, concerns)) die(armed);
+  if (armed === undefined) return;
+  if (dying?.answer === name) die(dying.point);
+  if (isReached(armed, name, concerns)) die(armed);
 }
 
-/** The same, but what has been written to connections so far still leaves the process. Its answers do not come back. */
-export function failPointAfterWrites(name: FailPointName, concerns?: Concerns): void {
-  if (armed === undefined || !isReached(armed, name, concerns)) return;
+/**
+ * The same, but what has been written to connections so far still leaves the process. `answer` is the place that the
+ * answer to it passes: should it be back before, the process dies there, so that nothing is made of it.
+ */
+export function failPointAfterWrites(name: FailPointName, concerns?: Concerns, answer?: FailPointName): void {
+  if (armed === undefined || dying !== undefined || !isReached(armed, name, concerns)) return;
   const point = armed;
+  dying = { point, answer };
   // Libraries gather what is written in one turn and hand it to the system in the next.
   setImmediate(() => setImmediate(() => setImmediate(die, point)));
 }

@@ -48,7 +48,7 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     const count = await sending;
     if (count === 0) return;
     sentAgain.inc(count);
-    log.warn({ types, events: count }, "a queue was lost: its events are sent again");
+    log.warn({ types, events: count }, "a queue is new or was lost: its events are sent again");
   }
 
   function look(): void {

@@ -124,7 +124,7 @@ export function createRelay(options: RelayOptions): Relay {
         progress.resolve();
         progress = Promise.withResolvers();
       });
-    failPointAfterWrites("relay.after-publish", row.type);
+    failPointAfterWrites("relay.after-publish", row.type, "relay.after-confirm");
   }
 
   function settle(row: OutboxRow, result: PublishResult): void {
