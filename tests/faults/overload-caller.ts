@@ -170,7 +170,9 @@ const neither = { isRefusal: false, saysWhen: false };
 /** Resolves within the deadline, whatever becomes of the stream. */
 function answerOf(stream: ClientHttp2Stream, body: Buffer, { wire, deadlineMs }: CallerTask): Promise<Answer> {
   return new Promise((resolve) => {
+    let isSettled = false;
     const settle = (answer: Answer) => {
+      isSettled = true;
       clearTimeout(timer);
       resolve(answer);
     };
@@ -188,7 +190,8 @@ function answerOf(stream: ClientHttp2Stream, body: Buffer, { wire, deadlineMs }:
     if (wire === "grpc") stream.on("trailers", (headers) => settle(ofGrpc(headers)));
     else {
       stream.on("end", () => {
-        if (status > 0) settle(status === 200 ? "good" : ofRest(status, Buffer.concat(parts).toString()));
+        // What the deadline cut off ends too, somewhere in its body.
+        if (status > 0 && !isSettled) settle(status === 200 ? "good" : ofRest(status, Buffer.concat(parts).toString()));
       });
     }
     stream.on("error", ({ message }) => settle({ reason: message, ...neither }));
