@@ -238,6 +238,11 @@ describe("consumer", () => {
         broker.send(queue, message(`after ${life}`));
         await eventually("others pass", () => effects.includes(`after ${life}`));
         assert.equal(starts.length, life - 1);
+        if (life === 3)
+          assert.match(
+            (await metrics.expose()).body,
+            /\{type="things.v1.ThingMade",result="failed",service="test"\} 1/,
+          );
         clock.advance(life === 3 ? 100 : 1_000);
       }
       await eventually(`life ${life}`, () => isTold(life));

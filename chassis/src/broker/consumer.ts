@@ -98,10 +98,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
     await turnstile.alone(async () => {
       failPoint("consumer.before-begin", message.type);
-      const mayRun = await inbox.begin(message, tryTime);
+      const beginning = await inbox.begin(message, tryTime);
       failPoint("consumer.after-begin", message.type);
-      if (mayRun) await attempt(message);
-      else results.inc({ type: message.type, result: "duplicate" });
+      if (beginning === "begun") await attempt(message);
+      else if (beginning === "known") results.inc({ type: message.type, result: "duplicate" });
+      else {
+        results.inc({ type: message.type, result: "failed" });
+        log.warn({ message_id: message.id, type: message.type }, "handler never ended: message put aside");
+      }
     });
   }
 

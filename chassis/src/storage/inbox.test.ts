@@ -36,10 +36,10 @@ describe("inbox", () => {
   const dueIds = (time: number, limit = 100) => inbox.due(time, limit).map((due) => due.message.id);
 
   it("lets a redelivered message run once, and puts it aside when it has never finished", async () => {
-    assert.equal(await inbox.begin(message("a"), tryTime), true);
-    assert.equal(await inbox.begin(message("b"), tryTime), true);
+    assert.equal(await inbox.begin(message("a"), tryTime), "begun");
+    assert.equal(await inbox.begin(message("b"), tryTime), "begun");
     assert.equal(inbox.stateOf("a"), "started");
-    assert.equal(await inbox.begin(message("a"), tryTime), false);
+    assert.equal(await inbox.begin(message("a"), tryTime), "put aside");
     assert.deepEqual(["a", "b"].map(inbox.stateOf), ["waiting", "started"]);
     assert.deepEqual([dueIds(1_099), dueIds(1_100)], [[], ["a"]]);
     assert.deepEqual(inbox.due(1_100, 1), [{ message: message("a"), attempts: 0 }]);
@@ -51,7 +51,7 @@ describe("inbox", () => {
     await inbox.retryLater(message("waiting"), "no", 2_000);
     await inbox.park(message("parked"), "poison");
     for (const state of ["done", "waiting", "parked"]) {
-      assert.equal(await inbox.begin(message(state), tryTime), false);
+      assert.equal(await inbox.begin(message(state), tryTime), "known");
       assert.equal(inbox.stateOf(state), state);
     }
     assert.deepEqual(dueIds(1_999), []);

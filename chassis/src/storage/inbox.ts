@@ -4,6 +4,9 @@ import type { IncomingMessage } from "./messages.ts";
 /** Where a message stands: `started` is still the broker's, `waiting` is only here, `parked` waits for a person. */
 export type InboxState = "started" | "waiting" | "parked" | "done";
 
+/** What to do with a redelivered message: run it; or acknowledge it, because it was put aside just now or is known already. */
+export type Beginning = "begun" | "put aside" | "known";
+
 /** When to try a message next that was started this often and never finished, ms since the epoch. */
 export type TryTime = (starts: number) => number;
 
@@ -27,11 +30,10 @@ export interface ParkedMessage extends DueMessage {
 /** What became of messages. The claim of a message that succeeds belongs to the unit of work, not here. */
 export interface Inbox {
   /**
-   * Records that a redelivered message is about to run, and resolves after the commit with true: a message that kills the
-   * process is found out by that. With false it must not run, and may be acknowledged: either it is finished or nobody's
-   * but the inbox's, or it has been started before and never finished, and waits from now on, until `tryTime`.
+   * Records that a redelivered message is about to run, and resolves after the commit: a message that kills the process is
+   * found out by that. One that was started before and never finished waits from now on, until `tryTime`.
    */
-  begin(message: IncomingMessage, tryTime: TryTime): Promise<boolean>;
+  begin(message: IncomingMessage, tryTime: TryTime): Promise<Beginning>;
   /**
    * Records that a message of {@link Inbox.due} is about to run, and resolves after the commit with how often it was
    * started without being finished, this time included; undefined when it no longer waits. Should this start not be
@@ -99,9 +101,13 @@ export function createInbox(options: { readonly database: Database; readonly now
     begin(message, tryTime) {
       return database.transact(() => {
         const earlier = statements.stateOf.get(message.id);
-        if (earlier === undefined) save(message, "started", { starts: 1 });
-        else if (earlier.state === "started") statements.putAside.run(tryTime(earlier.starts), message.id);
-        return earlier === undefined;
+        if (earlier === undefined) {
+          save(message, "started", { starts: 1 });
+          return "begun";
+        }
+        if (earlier.state !== "started") return "known";
+        statements.putAside.run(tryTime(earlier.starts), message.id);
+        return "put aside";
       });
     },
     beginDue(id, tryTime) {
