@@ -71,7 +71,7 @@ export const chassisMutants: readonly Mutant[] = [
     underWay += 1;
 `,
         to: `    busyAggregates.add(row.aggregate);
-    unmarked.push(seq);
+    unmarked.push({ seq, type: row.type });
     void mark();
     underWay += 1;
 `,
@@ -116,7 +116,7 @@ export const chassisMutants: readonly Mutant[] = [
       {
         path: "chassis/src/storage/unit-of-work.ts",
         from: "      if (claim === undefined) return commit(work);\n",
-        to: "      if (claim !== undefined) return commit(work);\n",
+        to: `      if (claim === undefined || claim.requestId !== "") return commit(work);\n`,
       },
     ],
   },
@@ -144,7 +144,7 @@ export const chassisMutants: readonly Mutant[] = [
   },
   {
     name: "poison-forgotten",
-    sentence: "A message whose handler fails for the last time is dropped instead of parked.",
+    sentence: "A message whose handler fails for the last time is not parked.",
     edits: [
       {
         path: "chassis/src/broker/consumer.ts",
