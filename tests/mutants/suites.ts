@@ -9,6 +9,7 @@ export interface Suite {
 /** In the order in which they are tried: the quickest first. */
 export const suites: readonly Suite[] = [
   { name: "disorder", files: ["tests/simulation/disorder.test.ts"] },
+  { name: "broker", files: ["chassis/src/broker/broker.test.ts"] },
   { name: "poison", files: ["tests/faults/poison.test.ts"] },
   { name: "simulation", files: ["tests/simulation/simulation.test.ts"] },
   { name: "fail points", files: ["tests/faults/fail-points.test.ts"] },

@@ -85,6 +85,8 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
   const connections = new Map<Process, Connection>();
   const faults: BrokerFaults = { losePublish: 0, loseConfirm: 0, refuse: 0, return: 0, duplicate: 0, window: 1 };
   const taken = { messages: 0, copies: 0 };
+  /** The ids that have arrived of each aggregate, and its latest version among them. */
+  const arrived = new Map<string, { readonly ids: Set<string>; version: number }>();
   let up = true;
   let blocked = false;
 
@@ -98,7 +100,20 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
     }
   }
 
+  /** Events go out again and again, but each for the first time only after those before it. */
+  function watchOrder(message: BrokerMessage): void {
+    const { id, aggregate, version } = message;
+    const earlier = arrived.get(aggregate) ?? { ids: new Set(), version };
+    arrived.set(aggregate, earlier);
+    if (!earlier.ids.has(id) && version < earlier.version) {
+      world.violate(`I7: ${shortOf(message)} arrives only after its version ${earlier.version}`);
+    }
+    earlier.ids.add(id);
+    earlier.version = Math.max(earlier.version, version);
+  }
+
   function route(message: BrokerMessage): void {
+    watchOrder(message);
     for (const [name, queue] of queues) {
       if (!queue.types.has(message.type)) continue;
       const copies = random.chance(faults.duplicate) ? random.integer(1, 5) : 1;
