@@ -114,14 +114,27 @@ describe("group commit", () => {
   it("begins no work whose deadline passes while others of its transaction run", async () => {
     open();
     let isOver = false;
-    const first = database.transact(() => {
+    const inCall = (work: () => number) =>
+      runInContext({ trace: newTrace(), isOver: () => isOver }, () => database.transact(work));
+    const first = inCall(() => {
       isOver = true;
       return insert(1);
     });
-    const second = runInContext({ trace: newTrace(), isOver: () => isOver }, () => database.transact(() => insert(2)));
+    const second = inCall(() => insert(2));
     assert.equal(await reasonOf(second), "deadline_exceeded DEADLINE_EXCEEDED");
     assert.equal(await first, 1);
     assert.deepEqual(ids(), [1]);
+  });
+
+  it("takes works of calls out of their place behind others", async () => {
+    open({ batchMax: 2 });
+    const order: string[] = [];
+    const queued = ["1", "2", "3", "4"].map((name) => database.transact(() => order.push(name)));
+    const call = { trace: newTrace(), isOver: () => false };
+    queued.push(...["a", "b"].map((name) => runInContext(call, () => database.transact(() => order.push(name)))));
+    await Promise.all(queued);
+    assert.deepEqual(order, ["a", "1", "2", "b", "3", "4"]);
+    assert.equal(commits, 3);
   });
 
   it("rejects everybody in a transaction that cannot be committed, and goes on", async () => {

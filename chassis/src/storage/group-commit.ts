@@ -9,6 +9,7 @@ import {
   databaseUnavailable,
   isBusy,
 } from "./database-errors.ts";
+import { createWorkQueue, type Waiting } from "./work-queue.ts";
 
 /** Turns the type of a promise into one that no function can have, so that a transaction cannot be asynchronous. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
@@ -46,7 +47,7 @@ export interface GroupCommit {
   drain(): Promise<void>;
 }
 
-interface Entry {
+interface Entry extends Waiting {
   readonly work: () => unknown;
   readonly alone: boolean;
   readonly queueTime: number;
@@ -73,7 +74,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   };
   const listeners: (() => void)[] = [];
   const inOwnContext = AsyncLocalStorage.snapshot();
-  let queue: Entry[] = [];
+  const queue = createWorkQueue<Entry>();
   let scheduled = false;
   let drained: (() => void) | undefined;
   let draining: Promise<void> | undefined;
@@ -87,7 +88,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     let delayMs: number | undefined;
     try {
       refuseOver();
-      if (queue.length === 0) return;
+      if (queue.size === 0) return;
       const failure = begin();
       if (failure === undefined) runBatch();
       else giveUpWaiting(failure);
@@ -99,15 +100,12 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
 
   /** Those that nobody waits for are refused before anything is begun: in an overload they would take the place of others. */
   function refuseOver(): void {
-    if (!queue.some((entry) => entry.isOver())) return;
-    const { over = [], wanted = [] } = Object.groupBy(queue, (entry) => (entry.isOver() ? "over" : "wanted"));
-    queue = wanted;
-    for (const entry of over) entry.reject(callerNoLongerWaits());
+    for (const entry of queue.remove(({ isOver }) => isOver())) entry.reject(callerNoLongerWaits());
   }
 
   function begin(): unknown {
     try {
-      failPoint("transaction.before-begin", () => queue.map(({ name }) => name));
+      failPoint("transaction.before-begin", () => queue.entries().map(({ name }) => name));
       statements.begin.run();
       return undefined;
     } catch (error) {
@@ -116,27 +114,26 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   }
 
   function next(delayMs?: number): void {
-    scheduled = queue.length > 0;
+    scheduled = queue.size > 0;
     if (scheduled) schedule(delayMs);
     else drained?.();
   }
 
   /** Busy: only those that have waited too long are refused. Anything else that keeps BEGIN from working hits all. */
   function giveUpWaiting(error: unknown): void {
-    const waitedTooLong = performance.now() - limits.busyWaitMaxMs;
-    const firstPatient = isBusy(error) ? queue.findIndex((entry) => entry.queueTime > waitedTooLong) : -1;
-    const refused = firstPatient === -1 ? queue : queue.slice(0, firstPatient);
-    queue = firstPatient === -1 ? [] : queue.slice(firstPatient);
+    const waitedTooLong = isBusy(error) ? performance.now() - limits.busyWaitMaxMs : Number.POSITIVE_INFINITY;
+    const refused = queue.remove(({ queueTime }) => queueTime <= waitedTooLong);
     for (const entry of refused) entry.reject(databaseUnavailable(error));
   }
 
   function runBatch(): void {
     const outcomes: Outcome[] = [];
     const endTime = performance.now() + limits.batchTimeMaxMs;
-    let taken = 0;
-    for (const entry of queue) {
-      if (taken > 0 && (entry.alone || taken >= limits.batchMax || performance.now() >= endTime)) break;
-      taken += 1;
+    for (let taken = 0; ; taken += 1) {
+      const isFull = taken >= limits.batchMax || performance.now() >= endTime;
+      if (taken > 0 && (isFull || queue.peek()?.alone)) break;
+      const entry = queue.take();
+      if (entry === undefined) break;
       if (entry.isOver()) {
         entry.reject(callerNoLongerWaits());
         continue;
@@ -145,7 +142,6 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
       // Some errors (disk full, out of memory) make SQLite roll back everything: nobody in this batch is committed.
       if (!sqlite.inTransaction || entry.alone) break;
     }
-    queue = queue.slice(taken);
     settle(outcomes, commit(outcomes));
   }
 
@@ -212,16 +208,17 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
   return {
     transact<T>(work: () => Synchronous<T>, options: { readonly alone?: boolean } = {}): Promise<T> {
       if (draining !== undefined) return Promise.reject(databaseClosed());
-      const { isOver = never } = currentContext() ?? {};
-      if (isOver()) return Promise.reject(callerNoLongerWaits());
-      if (queue.length >= limits.queueMax) return Promise.reject(databaseOverloaded());
+      const { isOver, work: name } = currentContext() ?? {};
+      if (isOver?.()) return Promise.reject(callerNoLongerWaits());
+      if (queue.size >= limits.queueMax) return Promise.reject(databaseOverloaded());
       return new Promise<T>((resolve, reject) => {
         queue.push({
           work,
           alone: options.alone ?? false,
           queueTime: performance.now(),
-          isOver,
-          name: currentContext()?.work,
+          isAwaited: isOver !== undefined,
+          isOver: isOver ?? never,
+          name,
           inContext: AsyncLocalStorage.snapshot(),
           resolve: resolve as (value: unknown) => void,
           reject,
@@ -235,7 +232,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     },
     drain() {
       draining ??= new Promise<void>((resolve) => {
-        if (queue.length === 0) resolve();
+        if (queue.size === 0) resolve();
         else drained = resolve;
       });
       return draining;
