@@ -28,7 +28,7 @@ const refusedName = "rpc_server_calls_refused_total";
 const underWayName = "rpc_server_calls_under_way";
 
 /** How long a turn of the event loop may take before it lets in no more calls, and how many it lets in whatever they take. */
-const turnMaxMs = 250;
+const turnMaxMs = 100;
 const turnCallsMin = 64;
 
 /**
