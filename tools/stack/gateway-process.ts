@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -10,7 +11,7 @@ import type { ProcessSpec } from "./supervised-process.ts";
 
 const stopTimeoutMs = 10_000;
 const validateTimeoutMs = 20_000;
-const workerThreads = 2;
+const workerThreads = Math.min(2, availableParallelism());
 /** For so long every answer asks its caller for another connection, while new ones are still taken. */
 const drainTimeS = 1;
 /** What is under way then may go on for this long. */
