@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "mocha";
 import { whatIsOpen } from "./left-open.ts";
 import { waitUntil } from "./stack/ready.ts";
@@ -24,4 +27,41 @@ describe("what tests leave open", () => {
     // The handles themselves are closed a turn or two later.
     assert.ok(await waitUntil(() => !new RegExp(`${port}|setInterval`).test(whatIsOpen()), 2_000, 10), whatIsOpen());
   });
+
+  it("ends with the tests, when these are told to end", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "quartet-"));
+    const file = join(folder, "endless.test.mjs");
+    writeFileSync(
+      file,
+      `import { spawn } from "node:child_process";
+       it("never ends", (done) => {
+         const script = "setInterval(() => {}, 1000)";
+         const child = spawn(process.execPath, ["--eval", script], { detached: true, stdio: "ignore" });
+         console.log("started " + child.pid);
+       }).timeout(60_000);`,
+    );
+    const tests = spawn(process.execPath, [join(import.meta.dirname, "test.ts"), file]);
+    try {
+      const started = /started (\d+)/;
+      let output = "";
+      tests.stdout.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+      assert.ok(await waitUntil(() => started.test(output), 20_000, 50), output);
+      const pid = Number(started.exec(output)?.[1]);
+      tests.kill("SIGINT");
+      assert.ok(await waitUntil(() => !isRunning(pid), 10_000, 50), `process ${pid} goes on`);
+    } finally {
+      tests.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
