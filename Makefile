@@ -90,12 +90,12 @@ test: .build/generated ## Run all tests, on a real RabbitMQ and a real Envoy: TE
 
 faults: .build/generated ## Kill parts at random during checkouts, look for what is lost or doubled: SEED= CHECKOUTS=
 	@$(SETUP) node tools/stack/cli.ts fetch
-	@$(SETUP) node tools/test.ts tests/faults/campaign.test.ts
+	@$(SETUP) node tools/test.ts tests/faults/campaign/campaign.test.ts
 
 mutants: .build/generated ## Break the code in one place after another, and see the fault tests notice: NAMES='no-inbox …'
 	@$(SETUP) node tests/mutants/run.ts $(NAMES)
 
-verify: .build/generated ## Run the long campaigns, which take an hour or more: TESTS='tests/faults/*.verify.ts'
+verify: .build/generated ## Run the long campaigns, which take an hour or more: TESTS='tests/faults/**/*.verify.ts'
 	@$(SETUP) node tools/stack/cli.ts fetch
 	@set -f; $(SETUP) node tools/test.ts $(or $(TESTS),tests/**/*.verify.ts)
 

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "@quartet/chassis/testing/eventually";
+import { afterEach, describe, it } from "mocha";
+import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { brokerAnswers, waitUntil } from "../../../tools/stack/ready.ts";
+import { type ServiceName, serviceNames } from "../../../tools/stack/stack-config.ts";
+import { type OrderJson, shopClient } from "../../e2e/shop-client.ts";
+import { type FaultShop, openFaultShop } from "../fault-shop.ts";
+import { seededRandom, seedFrom, wholeNumberFrom } from "../random.ts";
+import { confirmedPerSecond } from "./raw-publisher.ts";
+import { readMetric } from "./service-metrics.ts";
+import { type StackBroker, stackBroker } from "./stack-broker.ts";
+import { startInOrder, startOrders } from "./start-orders.ts";
+
+const seed = seedFrom(process.env);
+const backlog = wholeNumberFrom(process.env, "BACKLOG", 10_000);
+const awayS = wholeNumberFrom(process.env, "AWAY_S", 180);
+const permutations = wholeNumberFrom(process.env, "START_ORDERS", 20);
+const earlyKills = wholeNumberFrom(process.env, "EARLY_KILLS", 5);
+
+const drainRateMin = 2_000;
+const firstEventMaxMs = 2_000;
+const healthyMaxMs = 60_000;
+const rssGrowthMaxBytes = 20 * 1024 * 1024;
+/** A process grows to its working size at first, whatever is down. */
+const warmUpShare = 0.4;
+const orderIntervalMs = 50;
+const stepDeadlineMs = 20_000;
+const alarmMs = 45_000;
+const refusedCount = 200;
+const concurrency = 16;
+const patienceMs = 600_000;
+
+describe("the shop without its broker, at length", function () {
+  this.timeout(1_800_000);
+  let shop: FaultShop | undefined;
+
+  afterEach(async () => {
+    await shop?.close();
+    shop = undefined;
+  });
+
+  async function open(
+    additions?: Parameters<typeof openFaultShop>[0],
+  ): Promise<FaultShop & { readonly broker: StackBroker }> {
+    const opened = await openFaultShop(additions);
+    shop = opened;
+    assert.equal((await opened.ada.settles(await order(opened))).state, "STATE_CONFIRMED");
+    return { ...opened, broker: stackBroker(opened.system.stack, opened.dataDir) };
+  }
+  /** Not as a patient customer, who would not notice a refusal. */
+  const order = ({ system, ada, cup }: FaultShop) =>
+    shopClient(system.gateway, ada.token).order([{ product: cup, quantity: 1 }]);
+  const say = (line: string) => console.log(`      ${line}`);
+
+  async function placeMany(where: FaultShop, count: number): Promise<void> {
+    let left = count;
+    const work = async () => {
+      while (left-- > 0) await order(where);
+    };
+    await Promise.all(Array.from({ length: concurrency }, work));
+  }
+  const pendingOf = (where: FaultShop, service: ServiceName) =>
+    readMetric(where.system.stack, service, "outbox_pending_events");
+  const handled = (where: FaultShop, service: ServiceName) =>
+    readMetric(where.system.stack, service, "inbox_messages_total", 'result="done"');
+  const settled = (where: FaultShop) => assertBooksAgree(where.system, { timeoutMs: patienceMs });
+
+  it("drains a backlog at 2,000 events a second, the first within 2 s of the broker's return", async () => {
+    const here = await open();
+    const { stack } = here.system;
+    // Only the publisher: what its neighbours make of the events is another matter.
+    for (const part of ["product-svc", "payment-svc", "rabbitmq"] as const) await here.system.stop(part);
+    const startTime = Date.now();
+    await placeMany(here, backlog);
+    say(`${backlog} orders accepted without a broker, ${perSecond(backlog, Date.now() - startTime)}`);
+    assert.ok((await pendingOf(here, "order-svc")) >= backlog);
+
+    stack.start("rabbitmq");
+    assert.ok(await waitUntil(() => brokerAnswers(stack.urls.amqp), healthyMaxMs, 10));
+    const returnTime = Date.now();
+    // Seldom, because to look keeps the service from its work. It notes itself when it sent what.
+    assert.ok(await waitUntil(async () => (await pendingOf(here, "order-svc")) === 0, patienceMs));
+    const [sent] = await here.system.query<{ first: number; last: number; count: number }>(
+      "order-svc",
+      `SELECT min(sent_time) AS first, max(sent_time) AS last, count(*) AS count FROM outbox WHERE create_time >= ${startTime}`,
+    );
+    assert.ok(sent !== undefined && sent.count >= backlog);
+    const firstMs = sent.first - returnTime;
+    const drainMs = Math.max(1, sent.last - sent.first);
+    const rate = (sent.count * 1000) / drainMs;
+    const ceiling = await confirmedPerSecond(stack.urls.amqp, backlog);
+    say(`first event ${firstMs} ms after the broker answers, ${perSecond(sent.count, drainMs)}`);
+    say(
+      `a bare publisher reaches ${Math.round(ceiling)} a second, the relay ${Math.round((100 * rate) / ceiling)} % of that`,
+    );
+    await here.system.stop("order-svc");
+    await here.system.start("product-svc");
+    const beginTime = Date.now();
+    assert.ok(await waitUntil(async () => (await handled(here, "product-svc")) >= backlog, patienceMs));
+    say(`product-svc alone handles them, its start included, at ${perSecond(backlog, Date.now() - beginTime)}`);
+    for (const part of ["order-svc", "payment-svc"] as const) await here.system.start(part);
+    await settled(here);
+    say("all orders are settled, and the books agree");
+    assert.ok(firstMs <= firstEventMaxMs, `first event after ${firstMs} ms`);
+    assert.ok(rate >= drainRateMin, perSecond(sent.count, drainMs));
+  });
+
+  it(`accepts every order while the broker is away for ${awayS} s: memory stays flat and no deadline runs`, async () => {
+    const here = await open({ "order-svc": { STEP_DEADLINE_MS: String(stepDeadlineMs) } });
+    const rss = async () =>
+      await Promise.all(
+        serviceNames.map((service) => readMetric(here.system.stack, service, "process_resident_memory_bytes")),
+      );
+    await here.system.stop("rabbitmq");
+    const placed: OrderJson[] = [];
+    const endTime = Date.now() + awayS * 1000;
+    const warmTime = Date.now() + awayS * 1000 * warmUpShare;
+    let warm: number[] | undefined;
+    while (Date.now() < endTime) {
+      placed.push(await order(here));
+      if (warm === undefined && Date.now() >= warmTime) warm = await rss();
+      await delay(orderIntervalMs);
+    }
+    const growth = (await rss()).map((bytes, index) => bytes - (warm?.[index] ?? 0));
+    say(`${placed.length} orders accepted, none refused`);
+    say(serviceNames.map((service, index) => `${service} ${mebibytes(growth[index] ?? 0)}`).join(", "));
+    await here.system.start("rabbitmq");
+    await settled(here);
+    const [other] = await here.system.query<{ count: number }>(
+      "order-svc",
+      "SELECT count(*) AS count FROM orders WHERE state <> 'CONFIRMED'",
+    );
+    assert.equal(other?.count, 0, "orders ran out of time while the broker was away");
+    for (const bytes of growth) assert.ok(bytes <= rssGrowthMaxBytes, mebibytes(bytes));
+  });
+
+  it("accepts orders while the broker does not know their password, and settles them when it does", async () => {
+    const here = await open();
+    await here.broker.changePassword("another");
+    const isConnected = async () => (await readMetric(here.system.stack, "order-svc", "broker_connected")) === 1;
+    await eventually("no connection", async () => !(await isConnected()), healthyMaxMs);
+    const placed: OrderJson[] = [];
+    for (let count = 0; count < refusedCount; count++) placed.push(await order(here));
+    await here.broker.changePassword();
+    for (const one of placed) assert.equal((await here.ada.settles(one)).state, "STATE_CONFIRMED");
+    await settled(here);
+  });
+
+  it("publishes nothing twice that waits for its confirmation through a long alarm", async () => {
+    const here = await open();
+    const consumers = ["order-svc", "product-svc", "payment-svc"] as const;
+    const duplicates = async () => {
+      const counts = consumers.map((service) =>
+        readMetric(here.system.stack, service, "inbox_messages_total", 'result="duplicate"'),
+      );
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    };
+    await here.broker.known();
+    await settled(here);
+    const before = await duplicates();
+    await here.broker.setAlarm("disk", true);
+    const endTime = Date.now() + alarmMs;
+    let accepted = 0;
+    while (Date.now() < endTime) {
+      await order(here);
+      accepted += 1;
+      await delay(orderIntervalMs);
+    }
+    await here.broker.setAlarm("disk", false);
+    await settled(here);
+    say(
+      `${accepted} orders accepted during an alarm of ${alarmMs / 1000} s, ${(await duplicates()) - before} duplicates`,
+    );
+    assert.equal(await duplicates(), before);
+  });
+
+  it(`becomes healthy in ${permutations} start orders (SEED=${seed})`, async () => {
+    const here = await open();
+    const times: number[] = [];
+    for (const parts of startOrders(seededRandom(seed), permutations)) {
+      const startTime = Date.now();
+      await startInOrder(here.system, parts);
+      // A gateway that was there first looks for the services now and then: this customer asks again.
+      const placed = await here.ada.order([{ product: here.cup, quantity: 1 }]);
+      assert.equal((await here.ada.settles(placed)).state, "STATE_CONFIRMED", parts.join());
+      times.push(Date.now() - startTime);
+      assert.ok((times.at(-1) ?? 0) <= healthyMaxMs, `${times.at(-1)} ms: ${parts.join()}`);
+    }
+    say(`${times.length} start orders; the slowest from stop to a settled order took ${Math.max(...times)} ms`);
+    await settled(here);
+  });
+
+  it(`works with a broker that was killed ${earlyKills} times just after its queues were first declared (SEED=${seed})`, async () => {
+    const here = await open();
+    const random = seededRandom(seed);
+    for (let round = 0; round < earlyKills; round++) {
+      await here.system.stop("rabbitmq");
+      here.broker.wipe();
+      const placed = await order(here);
+      await here.system.start("rabbitmq");
+      await eventually("the first queue", async () => (await queueCount(here.broker)) > 0, healthyMaxMs);
+      await delay(random.between(0, 1_500));
+      await here.system.kill("rabbitmq");
+      assert.equal((await here.ada.settles(placed)).state, "STATE_CONFIRMED", `round ${round}`);
+    }
+    await settled(here);
+    say(`${earlyKills} kills within 1.5 s of the first declaration`);
+  });
+});
+
+async function queueCount(broker: StackBroker): Promise<number> {
+  const listed = await broker.control("list_queues", "name").catch(() => "");
+  return listed.split("\n").filter((line) => line.includes(".events")).length;
+}
+
+function perSecond(count: number, milliseconds: number): string {
+  return `${Math.round((count * 1000) / milliseconds)} a second`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${bytes < 0 ? "-" : "+"}${(Math.abs(bytes) / 1024 / 1024).toFixed(1)} MiB`;
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
+import { planCheckouts, unsoldShare } from "../customers/checkout-plan.ts";
+import { seedFrom, wholeNumberFrom } from "../random.ts";
+import { runCampaign } from "./campaign.ts";
+import { type KillStep, planKills } from "./kill-plan.ts";
+
+const seed = seedFrom(process.env);
+const checkouts = wholeNumberFrom(process.env, "CHECKOUTS", 1_000);
+const concurrency = wholeNumberFrom(process.env, "SHOPPERS", 32);
+const kills = {
+  perService: wholeNumberFrom(process.env, "SERVICE_KILLS", 7),
+  gateway: wholeNumberFrom(process.env, "GATEWAY_KILLS", 4),
+  broker: wholeNumberFrom(process.env, "BROKER_KILLS", 3),
+  freezes: wholeNumberFrom(process.env, "FREEZES", 4),
+};
+
+describe("a random campaign of kills", function () {
+  this.timeout(600_000);
+  let system: NativeSystem;
+
+  before(async () => {
+    system = await startNativeSystem();
+  });
+  after(async () => {
+    await system?.close();
+  });
+
+  it("loses nothing that was acknowledged and does nothing twice", async () => {
+    const { problems, figures } = await runCampaign({ system, seed, checkouts, kills, concurrency });
+    for (const line of figures) console.log(`      ${line}`);
+    const again = `SEED=${seed} CHECKOUTS=${checkouts} make faults (the same plan; which moment a kill hits is up to time)`;
+    assert.deepEqual(problems, [], again);
+  });
+});
+
+const isFreeze = ({ frozenMs }: KillStep) => frozenMs !== undefined;
+
+describe("the plan of a campaign", () => {
+  it("follows from its seed", () => {
+    assert.deepEqual(planCheckouts(1, 250), planCheckouts(1, 250));
+    assert.notDeepEqual(planCheckouts(1, 250), planCheckouts(2, 250));
+    assert.deepEqual(planKills(1, kills, 250), planKills(1, kills, 250));
+    assert.notDeepEqual(planKills(1, kills, 250), planKills(2, kills, 250));
+  });
+
+  it("has 30 of a hundred checkouts declined, out of stock or cancelled", () => {
+    assert.equal(unsoldShare, 30);
+    const unsold = planCheckouts(7, 1_000).filter(({ ends }) => ends.every((end) => end.startsWith("CANCELLED")));
+    assert.equal(unsold.length, 300);
+  });
+
+  it("kills each part as often as it should", () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const steps = planKills(seed, { perService: 5, gateway: 3, broker: 2, freezes: 4 }, 1_000);
+      const [frozen, killing] = [steps.filter(isFreeze), steps.filter((step) => !isFreeze(step))];
+      const killed = killing.flatMap(({ parts, againMs }) => [
+        ...parts,
+        ...(againMs === undefined ? [] : parts.slice(0, 1)),
+      ]);
+      const times = (part: string) => killed.filter((candidate) => candidate === part).length;
+      assert.deepEqual(["user-svc", "order-svc", "envoy", "rabbitmq"].map(times), [5, 5, 3, 2]);
+      assert.equal(frozen.length, 4);
+      const moments = steps.map(({ afterCheckouts }) => afterCheckouts);
+      assert.deepEqual(
+        moments,
+        [...moments].sort((a, b) => a - b),
+      );
+      assert.ok(moments.every((moment) => moment < 1_000));
+    }
+  });
+});

@@ -1,0 +1,132 @@
+import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import type { NativeSystem } from "../../e2e/native-system.ts";
+import { planCheckouts } from "../customers/checkout-plan.ts";
+import { compareVenue, openVenue, startCrowd } from "../customers/crowd.ts";
+import { count } from "../customers/shopper.ts";
+import { carryOutKills } from "./carry-out-kills.ts";
+import { startJudgeThread, startStormJudge } from "./judge-thread.ts";
+import { type KillCounts, planKills } from "./kill-plan.ts";
+
+/** What is done to a shop. */
+export interface CampaignOptions {
+  readonly system: NativeSystem;
+  readonly seed: number;
+  readonly checkouts: number;
+  readonly kills: KillCounts;
+  /** Shoppers at a time. */
+  readonly concurrency: number;
+  /** Told now and then how far it is. */
+  readonly report?: (line: string) => void;
+}
+
+/** What came of it. */
+export interface CampaignResult {
+  /** What is not as it must be, in words; the first of it, where there is much. */
+  readonly problems: readonly string[];
+  /** Lines of figures, to print. */
+  readonly figures: readonly string[];
+  /** From the moment the last killed part was ready again until all books agreed, ms. */
+  readonly settledMs: number;
+}
+
+/** Pieces of a scarce product for each hundred checkouts: fewer than are asked for. */
+const scarcePiecesPerHundred = 1;
+/** Between two readings of all databases meanwhile. */
+const judgePauseMs = 3_000;
+const reportIntervalMs = 60_000;
+const problemsShownMax = 20;
+
+/**
+ * Runs checkouts of every kind while parts of the shop are killed, both by a plan that follows from the seed. Then compares
+ * what was acknowledged with what the shop shows, and its books with each other. Real time decides which moment a kill
+ * hits, so the same seed does the same, but does not hit the same.
+ */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { system, seed, checkouts, kills, concurrency, report = () => {} } = options;
+  const startTime = performance.now();
+  const venue = await openVenue(system, Math.ceil((checkouts / 100) * scarcePiecesPerHundred));
+  const crowd = startCrowd(venue, planCheckouts(seed, checkouts), { atATime: concurrency });
+  const thread = startJudgeThread();
+  const acknowledged = () => venue.checkouts.flatMap(({ order = [] }) => order);
+  const judge = startStormJudge({ thread, dataDir: system.dataDir, acknowledged, pauseMs: judgePauseMs });
+  let isOver = false;
+  const killing = carryOutKills({
+    system,
+    thread,
+    steps: planKills(seed, kills, checkouts),
+    progress: crowd.acknowledged,
+    isOver: () => isOver,
+  });
+  const reporting = setInterval(() => {
+    const spent = seconds(performance.now() - startTime);
+    report(`${spent}: ${crowd.acknowledged()} orders acknowledged; killed ${told(killing.kills)}`);
+  }, reportIntervalMs);
+  await crowd.done;
+  clearInterval(reporting);
+  isOver = true;
+  await killing.done;
+  await judge.stop();
+  await thread.end();
+  const booksProblems = async (): Promise<string[]> => {
+    const error = await assertBooksAgree(system, { acknowledged: acknowledged() }).catch((caught: Error) => caught);
+    return error instanceof Error ? [error.message] : [];
+  };
+  const problems = await booksProblems();
+  const settledMs = performance.now() - killing.lastRecoveryTime();
+  problems.push(
+    ...judge.problems,
+    ...crowd.problems,
+    ...killing.problems,
+    ...(await compareVenue(venue)),
+    ...(await booksProblems()),
+  );
+  if (crowd.checkouts.length !== checkouts) problems.push(`${crowd.checkouts.length} of ${checkouts} checkouts began`);
+
+  const { encounters } = crowd;
+  const recoveries = [...killing.recoveriesMs].sort((a, b) => a - b);
+  const [asked] = await system.query<{ again: number }>(
+    "test-provider",
+    "SELECT count(*) AS again FROM calls WHERE count > 1",
+  );
+  const middle = recoveries[Math.floor(recoveries.length / 2)];
+  return {
+    problems: problems.slice(0, problemsShownMax),
+    settledMs,
+    figures: [
+      `seed ${seed}: ${checkouts} checkouts in ${seconds(performance.now() - startTime)}, ${concurrency} at a time`,
+      `kills: ${told(killing.kills)}, on RabbitMQ ${brokerVersion(system)}`,
+      `frozen for up to 14 s: ${told(killing.freezes)}`,
+      `ready again after ${seconds(middle)} (median), ${seconds(recoveries.at(-1))} (longest)`,
+      `checkouts: ${told(countsOf(crowd.checkouts.map(({ plan }) => plan.name)))}`,
+      `ends: ${told(countsOf(crowd.checkouts.map(({ end = "not seen to end" }) => end)))}`,
+      `cancelled in: ${told(encounters.cancelledIn)}`,
+      `sent again because nobody answered: ${told(encounters.retries)}; slowest call ${seconds(encounters.slowestCallMs)}`,
+      `repeated on purpose and answered with the same: ${encounters.duplicates}, then all once more`,
+      `messages that came again and were recognised: ${killing.duplicates()} at least`,
+      `payments and refunds of which the provider was asked again: ${asked?.again}`,
+      `everything read and judged ${judge.readings()} times meanwhile, each file after each kill`,
+      `all settled and in agreement ${seconds(settledMs)} after the last part was ready again`,
+      `problems: ${problems.length}`,
+    ],
+  };
+}
+
+/** A number of each, as in "2 envoy, 3 order-svc". */
+export function told(counts: ReadonlyMap<string, number>): string {
+  const entries = [...counts].sort(([a], [b]) => a.localeCompare(b));
+  return entries.length === 0 ? "none" : entries.map(([what, number]) => `${number} ${what}`).join(", ");
+}
+
+/** The version of the broker that serves a system. */
+export function brokerVersion(system: NativeSystem): string {
+  const [, version = "of a version unknown"] = /Starting RabbitMQ (\S+)/.exec(system.stack.logs("rabbitmq")) ?? [];
+  return version;
+}
+
+function countsOf(things: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const thing of things) count(counts, thing);
+  return counts;
+}
+
+const seconds = (ms = Number.NaN) => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { waitUntil } from "../../../tools/stack/ready.ts";
+import { checkoutPlans } from "../customers/checkout-plan.ts";
+import { startCrowd, type Venue } from "../customers/crowd.ts";
+import { patientCounted, shop } from "../customers/shopper.ts";
+import { seededRandom } from "../random.ts";
+import type { NetworkScenario } from "./network-scenarios.ts";
+import type { NetworkSystem } from "./network-system.ts";
+
+/** What came of a scenario. */
+export interface ScenarioResult {
+  /** What is not as it must be, in words. */
+  readonly problems: readonly string[];
+  /** One line of figures. */
+  readonly figures: string;
+}
+
+const loadTimeoutMs = 60_000;
+/** One customer after another, whatever becomes of those before. */
+const arrivalMs = 400;
+const loadedCount = 6;
+/** The longest deadline of a unary method, and what a busy machine adds. */
+const callMaxMs = 5_000 + 1_500;
+const breakWaitMaxMs = 15_000;
+const problemsShownMax = 10;
+
+/**
+ * Lets a crowd in, breaks the network for `faultMs`, heals it, and asks for a new order to be confirmed in time, for the
+ * promises to everybody to be kept, and for the books to agree.
+ */
+export async function runScenario(options: {
+  system: NetworkSystem;
+  venue: Venue;
+  scenario: NetworkScenario;
+  seed: number;
+  faultMs: number;
+  /** Whether its bounds of time are to hold. Without it they are only told. */
+  isTimed: boolean;
+}): Promise<ScenarioResult> {
+  const { system, venue, scenario, seed, faultMs, isTimed } = options;
+  const { links } = system;
+  const random = seededRandom(seed);
+  const problems: string[] = [];
+  const crowd = startCrowd(venue, checkoutPlans(seed), { everyMs: arrivalMs });
+  const isLoaded = () => crowd.acknowledged() >= loadedCount;
+  if (!(await waitUntil(isLoaded, loadTimeoutMs))) problems.push("no orders even before the fault");
+
+  const beginTime = performance.now();
+  const acceptedBefore = scenario.endsByItself?.(links).accepted() ?? 0;
+  const acknowledgedBefore = crowd.acknowledged();
+  const connectionsBefore = system.connectionsMade();
+  await scenario.begin(links);
+  const { everyMs = 0, act } = scenario.repeat ?? {};
+  const timer = act === undefined ? undefined : setInterval(() => act(links, random), everyMs);
+  let recoveryMs: number | undefined;
+  if (scenario.endsByItself !== undefined) {
+    const isReplaced = () => (scenario.endsByItself?.(links).accepted() ?? 0) > acceptedBefore;
+    if (!(await waitUntil(isReplaced, scenario.recoveryMaxMs))) problems.push("the dead connection is not replaced");
+    const foundMs = performance.now() - beginTime;
+    recoveryMs = foundMs + (await probe(venue));
+  }
+  await delay(Math.max(0, faultMs - (performance.now() - beginTime)));
+  // How soon a connection breaks is up to what passes through it: the fault goes on until one was made again. Where
+  // connections are refused that is after the fault.
+  const isBroken = () => scenario.breaksConnections !== true || system.connectionsMade() > connectionsBefore;
+  await waitUntil(isBroken, breakWaitMaxMs);
+  const acknowledgedDuring = crowd.acknowledged() - acknowledgedBefore;
+  clearInterval(timer);
+  await system.heal();
+  const afterMs = await probe(venue);
+  recoveryMs ??= afterMs;
+  const connections = system.connectionsMade() - connectionsBefore;
+  if (!isBroken()) problems.push("no connection was broken");
+  if (isTimed && recoveryMs > scenario.recoveryMaxMs) problems.push(`recovered after ${Math.round(recoveryMs)} ms`);
+  crowd.close();
+  await crowd.done;
+
+  const { retries, slowestCallMs } = crowd.encounters;
+  problems.push(...crowd.problems);
+  if (scenario.answersThroughout && retries.size > 0)
+    problems.push(`not answered at once: ${JSON.stringify([...retries])}`);
+  if (scenario.answersThroughout && acknowledgedDuring === 0) problems.push("no order was accepted");
+  if (isTimed && slowestCallMs > callMaxMs) problems.push(`a call took ${Math.round(slowestCallMs)} ms`);
+  await assertBooksAgree(system).catch((error: Error) => problems.push(error.message));
+  const repeats = [...retries.values()].reduce((sum, number) => sum + number, 0);
+  return {
+    problems: problems.slice(0, problemsShownMax),
+    figures: [
+      `${acknowledgedDuring} orders accepted meanwhile, ${crowd.checkouts.length} checkouts in all`,
+      `${connections} connections made again`,
+      `${repeats} calls repeated, slowest call ${(slowestCallMs / 1000).toFixed(1)} s`,
+      `recovered ${(recoveryMs / 1000).toFixed(1)} s after its ${scenario.endsByItself === undefined ? "end" : "beginning"}`,
+    ].join("; "),
+  };
+}
+
+/** How long a new order takes to be settled, for a customer who repeats what is not answered, ms. */
+async function probe({ admin, shelves, customers, checkouts }: Venue): Promise<number> {
+  const startTime = performance.now();
+  const encounters = { retries: new Map(), duplicates: 0, cancelledIn: new Map(), slowestCallMs: 0 };
+  const [customer] = customers;
+  if (customer === undefined) throw new Error("nobody is here");
+  await shop({
+    plan: {
+      name: "paid",
+      ends: ["CONFIRMED"],
+      paymentToken: "tok_visa",
+      quantities: [1],
+      choice: 0,
+      repetition: "at once",
+      pauseMs: 0,
+    },
+    customer,
+    admin: patientCounted(admin, encounters),
+    shelves,
+    encounters,
+    onStart: (checkout) => checkouts.push(checkout),
+    onAcknowledged: () => {},
+  });
+  return performance.now() - startTime;
+}

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
+import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
+import { logIn, newCustomer, newProduct, type ShopClient } from "../../e2e/shop-client.ts";
+import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
+
+// What is compared is what the services do, not what calling them costs: three times as many calls cost their callers, and the
+// gateway that has to read them, three times as much. So where there is more than one processor these get the last one, and the
+// services and the broker work on the others, for the peak as for the overload.
+
+const deadlineMs = 1_000;
+/** Callers that wait for their answers, from few to many. */
+const crowds = [32, 64, 128];
+/** So long that stock and payment of the orders before claim their part: orders alone are taken faster for a while. */
+const [warmUpSeconds, crowdSeconds] = [5, 30];
+const overloadSeconds = Number(process.env.SECONDS ?? 60);
+const refusalP50MaxMs = 200;
+/** Tens of thousands of orders have to come to rest first. */
+const booksTimeMaxMs = 1_200_000;
+/** A deadline is told as a time to wait, which begins for the service when the call reaches it. */
+const onItsWayMaxMs = 500;
+
+/** A caller who is held up for longer says nothing about the shop: this machine has other work. */
+const behindMaxMs = 500;
+
+// `times` of the peak are asked for. A read costs hardly more than its refusal, so nobody can go on with as many as before:
+// how many it is, is only told. Three times the reads would be more than one processor can call; and at the gateway, which
+// has to read every call before it can refuse it, reads are not compared at all.
+const cases = [
+  { where: "gateway", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "gateway", wire: "rest", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "service", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "service", wire: "grpc", method: "GetProduct", times: 2, goodputShareMin: 0 },
+] as const;
+
+describe("a shop that is asked for more than it can do", function () {
+  this.timeout(1_800_000);
+  let system: NativeSystem;
+  let ada: ShopClient;
+  let product: string;
+  let processors: Processors | undefined;
+
+  before(async () => {
+    processors = await shareProcessors();
+    system = await startNativeSystem();
+    const gateway = system.stack.status().find(({ name }) => name === "envoy");
+    if (processors !== undefined) await keepTo(processors.callers, gateway?.pid);
+    product = await newProduct(await logIn(system.gateway, system.admin), { initialQuantity: 1_000_000 });
+    ada = await newCustomer(system.gateway);
+    // Once order-svc has heard of the product, nobody has to ask for its price.
+    await ada.order([{ product, quantity: 1 }]);
+  });
+  after(async () => {
+    await system?.close();
+    await processors?.giveBack();
+  });
+
+  for (const { where, wire, method, times, goodputShareMin } of cases) {
+    it(`goes on doing what it can, and refuses the rest quickly: ${method} at the ${where} by ${wire}`, async () => {
+      const { services } = system.stack.ports;
+      const port = services[method === "CreateOrder" ? "order-svc" : "product-svc"].rpc;
+      const url = where === "gateway" ? system.gateway : `http://127.0.0.1:${port}`;
+      const call = (seconds: number, load: CallerTask["load"]) => {
+        const { token = "" } = ada;
+        return runCaller({ url, wire, method, token, product, seconds, deadlineMs, load }, processors?.callers);
+      };
+      await call(warmUpSeconds, { callers: 32 });
+      let [peak, best] = [0, 0];
+      for (const callers of crowds) {
+        const report = await call(crowdSeconds, { callers });
+        say(`${callers} callers`, crowdSeconds, report);
+        const perSecond = report.good / crowdSeconds;
+        if (perSecond > peak) [peak, best] = [perSecond, callers];
+      }
+      console.log(`      peak: ${Math.round(peak)} a second with ${best} callers`);
+
+      const perSecond = Math.round(times * peak);
+      const report = await call(overloadSeconds, { perSecond });
+      say(`${perSecond} calls a second`, overloadSeconds, report);
+      const goodput = report.good / overloadSeconds;
+      console.log(
+        `      ${Math.round((100 * goodput) / peak)} % of the peak; by second ${report.goodBySecond.join(" ")}`,
+      );
+
+      assert.ok(report.behindMs <= behindMaxMs, `the callers were held up for ${Math.round(report.behindMs)} ms`);
+      assert.ok(report.offered >= 0.98 * perSecond * overloadSeconds, `only ${report.offered} calls were made`);
+      assert.ok(report.processorShare < 0.9, `the callers took ${report.processorShare} of a processor themselves`);
+      assert.ok(goodput >= goodputShareMin * peak, `${goodput} of ${peak} a second`);
+      if (goodputShareMin > 0) assert.ok((report.refused.SERVICE_OVERLOADED ?? 0) > 0, JSON.stringify(report.refused));
+      assert.deepEqual(report.withoutRetryInfo, []);
+      assert.ok(report.refusedMs.p50 <= refusalP50MaxMs, `refusals took ${JSON.stringify(report.refusedMs)}`);
+      if (method !== "CreateOrder" || wire !== "grpc") return;
+      const lateMs = await begunAfterDeadline(report);
+      console.log(
+        `      ${lateMs.length} orders begun after their callers had left, ${Math.max(0, ...lateMs)} ms at most`,
+      );
+      assert.ok(Math.max(0, ...lateMs) <= onItsWayMaxMs, `${lateMs.length} orders were begun too late`);
+    });
+  }
+
+  it("has its books in order when it is over", async () => {
+    await assertBooksAgree(system, { timeoutMs: booksTimeMaxMs });
+  });
+
+  /** By how much orders were begun after their deadline: their event bears the time of the transaction. */
+  async function begunAfterDeadline({ deadlines }: CallerReport): Promise<number[]> {
+    const rows = await system.query<{ requestId: string; time: number }>(
+      "order-svc",
+      `SELECT orders.request_id AS requestId, outbox.create_time AS time FROM orders
+       JOIN outbox ON outbox.aggregate = 'orders/' || orders.id AND outbox.type = 'shop.order.v1.OrderPlaced'`,
+    );
+    return rows.flatMap(({ requestId, time }) => {
+      const deadline = deadlines[requestId];
+      return deadline !== undefined && time > deadline ? [time - deadline] : [];
+    });
+  }
+});
+
+/** Which processors are whose. */
+interface Processors {
+  /** Those of the callers and the gateway, as taskset knows them. */
+  readonly callers: string;
+  giveBack(): Promise<void>;
+}
+
+/** Gives the last processor to the callers, the others to this process and all that it starts from now on. Undefined where there is one. */
+async function shareProcessors(): Promise<Processors | undefined> {
+  const count = availableParallelism();
+  if (count < 2 || process.platform !== "linux") return undefined;
+  await keepTo(`0-${count - 2}`, process.pid);
+  return { callers: String(count - 1), giveBack: () => keepTo(`0-${count - 1}`, process.pid) };
+}
+
+async function keepTo(processors: string, pid: number | undefined): Promise<void> {
+  await promisify(execFile)("taskset", ["-acp", processors, String(pid)]);
+}
+
+async function runCaller(task: CallerTask, processors: string | undefined): Promise<CallerReport> {
+  const script = join(import.meta.dirname, "overload-caller.ts");
+  const node = [process.execPath, "--conditions=source", script, JSON.stringify(task)];
+  const [command = "", ...args] = processors === undefined ? node : ["taskset", "-c", processors, ...node];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [said, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
+  assert.equal(code, 0, "the caller failed");
+  return JSON.parse(said);
+}
+
+function say(what: string, seconds: number, report: CallerReport): void {
+  const { good, refused, goodMs, refusedMs, processorShare } = report;
+  const took = ({ p50, p99, max }: Quantiles) => `${p50}/${p99}/${max} ms`;
+  console.log(
+    `      ${what}: ${Math.round(good / seconds)} good a second in ${took(goodMs)} (p50/p99/max), ` +
+      `refused ${JSON.stringify(refused)} in ${took(refusedMs)}, callers' processor ${Math.round(100 * processorShare)} %`,
+  );
+}
