@@ -46,6 +46,13 @@ describe("the admission of calls", () => {
     assert.equal(enter(write, 1).length, 1);
   });
 
+  it("keeps a refusal back, so that callers who ask again at once do not ask a thousand times a second", async () => {
+    const startTime = performance.now();
+    await admission.keepBack();
+    const keptMs = performance.now() - startTime;
+    assert.ok(keptMs >= 45, `answered after ${keptMs} ms`);
+  });
+
   it("tells the log of all refusals of a second at once", async () => {
     enter(write, callsMax + 7);
     assert.deepEqual(said, []);

@@ -16,12 +16,19 @@ import { methodPath, policyOf } from "./policy.ts";
 export interface Admission {
   /** Lets a call in, which then has to leave; or gives undefined, and it has to be answered with the refusal. */
   enter(method: DescMethod): Pick<CallLimit, "leave"> | undefined;
-  /** Answers a call that was not let in: resource_exhausted SERVICE_OVERLOADED with a time to wait. */
+  /** What answers a call that was not let in: resource_exhausted SERVICE_OVERLOADED with a time to wait. */
   refusal(): ConnectError;
+  /** Resolves when it is time to answer. */
+  keepBack(): Promise<void>;
 }
 
 /** After how long a refused caller may try again. */
 const retryDelayMs = 1_000;
+/**
+ * For how long a refusal is kept back. Callers who call again at once, whatever they are told, are as many calls a second as
+ * fit between: without a pause sixty of them were a thousand, and reading these took the time of what could be done.
+ */
+const refusalDelayMs = 50;
 /** How often refusals are told to the log: one line for all of that time. */
 const logIntervalMs = 1_000;
 const refusedName = "rpc_server_calls_refused_total";
@@ -79,6 +86,7 @@ export function createAdmission(options: {
       return undefined;
     },
     refusal: () => toConnectError(overloaded(), domain),
+    keepBack: () => new Promise((resolve) => setTimeout(resolve, refusalDelayMs)),
   };
 }
 
@@ -133,7 +141,10 @@ export function createAdmissionInterceptor(admission: Admission): Interceptor {
   return (next) => async (request) => {
     if (request.stream) return next(request);
     const entered = admission.enter(request.method);
-    if (entered === undefined) throw admission.refusal();
+    if (entered === undefined) {
+      await admission.keepBack();
+      throw admission.refusal();
+    }
     try {
       return await next(request);
     } finally {

@@ -73,6 +73,7 @@ function unaryHandler(
   return async (call, callback) => {
     const entered = admission.enter(spec.method);
     if (entered === undefined) {
+      await admission.keepBack();
       callback(refusal);
       return;
     }
