@@ -124,7 +124,8 @@ export function createCalls(world: World, network: Network, random: Random): Cal
       const serve = methods.get(path) as Method;
       const message = create(method.input, request);
       const answer = await ask(process, method.name, () =>
-        runInContext({ trace: newTrace() }, () => serve(message, contextOf(method, caller))),
+        // Callers do not give up here, but they are callers: their writes have a line of their own.
+        runInContext({ trace: newTrace(), isOver: () => false }, () => serve(message, contextOf(method, caller))),
       );
       return create(method.output, answer as MessageInitShape<O>);
     },
