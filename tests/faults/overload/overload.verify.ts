@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { after, before, describe, it } from "mocha";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
-import { logIn, newCustomer, newProduct, type ShopClient } from "../../e2e/shop-client.ts";
+import { logIn, newCustomer, newProduct } from "../../e2e/shop-client.ts";
 import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
 
 // What is compared is what the services do, not what calling them costs: three times as many calls cost their callers, and the
@@ -43,7 +43,6 @@ const cases = [
 describe("a shop that is asked for more than it can do", function () {
   this.timeout(1_800_000);
   let system: NativeSystem;
-  let ada: ShopClient;
   let product: string;
   let processors: Processors | undefined;
 
@@ -53,7 +52,7 @@ describe("a shop that is asked for more than it can do", function () {
     const gateway = system.stack.status().find(({ name }) => name === "envoy");
     if (processors !== undefined) await keepTo(processors.callers, gateway?.pid);
     product = await newProduct(await logIn(system.gateway, system.admin), { initialQuantity: 1_000_000 });
-    ada = await newCustomer(system.gateway);
+    const ada = await newCustomer(system.gateway);
     // Once order-svc has heard of the product, nobody has to ask for its price.
     await ada.order([{ product, quantity: 1 }]);
   });
@@ -67,8 +66,9 @@ describe("a shop that is asked for more than it can do", function () {
       const { services } = system.stack.ports;
       const port = services[method === "CreateOrder" ? "order-svc" : "product-svc"].rpc;
       const url = where === "gateway" ? system.gateway : `http://127.0.0.1:${port}`;
+      // An access token would not last for all cases.
+      const { token = "" } = await newCustomer(system.gateway);
       const call = (seconds: number, load: CallerTask["load"]) => {
-        const { token = "" } = ada;
         return runCaller({ url, wire, method, token, product, seconds, deadlineMs, load }, processors?.callers);
       };
       await call(warmUpSeconds, { callers: 32 });
