@@ -2,19 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
 import { planCheckouts, unsoldShare } from "../customers/checkout-plan.ts";
-import { seedFrom, wholeNumberFrom } from "../random.ts";
-import { runCampaign } from "./campaign.ts";
+import { campaignNumbers, runCampaign } from "./campaign.ts";
 import { type KillStep, planKills } from "./kill-plan.ts";
 
-const seed = seedFrom(process.env);
-const checkouts = wholeNumberFrom(process.env, "CHECKOUTS", 1_000);
-const concurrency = wholeNumberFrom(process.env, "SHOPPERS", 32);
-const kills = {
-  perService: wholeNumberFrom(process.env, "SERVICE_KILLS", 7),
-  gateway: wholeNumberFrom(process.env, "GATEWAY_KILLS", 4),
-  broker: wholeNumberFrom(process.env, "BROKER_KILLS", 3),
-  freezes: wholeNumberFrom(process.env, "FREEZES", 4),
-};
+const numbers = campaignNumbers(process.env, {
+  checkouts: 1_000,
+  kills: { perService: 7, gateway: 4, broker: 3, freezes: 4 },
+});
+const again = `SEED=${numbers.seed} CHECKOUTS=${numbers.checkouts} make faults (the same plan; which moment a kill hits is up to time)`;
 
 describe("a random campaign of kills", function () {
   this.timeout(600_000);
@@ -28,9 +23,8 @@ describe("a random campaign of kills", function () {
   });
 
   it("loses nothing that was acknowledged and does nothing twice", async () => {
-    const { problems, figures } = await runCampaign({ system, seed, checkouts, kills, concurrency });
+    const { problems, figures } = await runCampaign({ system, ...numbers });
     for (const line of figures) console.log(`      ${line}`);
-    const again = `SEED=${seed} CHECKOUTS=${checkouts} make faults (the same plan; which moment a kill hits is up to time)`;
     assert.deepEqual(problems, [], again);
   });
 });
@@ -41,8 +35,8 @@ describe("the plan of a campaign", () => {
   it("follows from its seed", () => {
     assert.deepEqual(planCheckouts(1, 250), planCheckouts(1, 250));
     assert.notDeepEqual(planCheckouts(1, 250), planCheckouts(2, 250));
-    assert.deepEqual(planKills(1, kills, 250), planKills(1, kills, 250));
-    assert.notDeepEqual(planKills(1, kills, 250), planKills(2, kills, 250));
+    assert.deepEqual(planKills(1, numbers.kills, 250), planKills(1, numbers.kills, 250));
+    assert.notDeepEqual(planKills(1, numbers.kills, 250), planKills(2, numbers.kills, 250));
   });
 
   it("has 30 of a hundred checkouts declined, out of stock or cancelled", () => {

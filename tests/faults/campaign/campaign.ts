@@ -1,8 +1,10 @@
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
 import type { NativeSystem } from "../../e2e/native-system.ts";
+import { brokerVersion } from "../broker-version.ts";
 import { planCheckouts } from "../customers/checkout-plan.ts";
 import { compareVenue, openVenue, startCrowd } from "../customers/crowd.ts";
 import { count } from "../customers/shopper.ts";
+import { seedFrom, wholeNumberFrom } from "../random.ts";
 import { carryOutKills } from "./carry-out-kills.ts";
 import { startJudgeThread, startStormJudge } from "./judge-thread.ts";
 import { type KillCounts, planKills } from "./kill-plan.ts";
@@ -27,6 +29,24 @@ export interface CampaignResult {
   readonly figures: readonly string[];
   /** From the moment the last killed part was ready again until all books agreed, ms. */
   readonly settledMs: number;
+}
+
+/** The seed and the numbers of a campaign: what the environment says, and what is usual where it says nothing. */
+export function campaignNumbers(
+  env: Readonly<Record<string, string | undefined>>,
+  usual: { readonly checkouts: number; readonly kills: KillCounts },
+): Pick<CampaignOptions, "seed" | "checkouts" | "kills" | "concurrency"> {
+  return {
+    seed: seedFrom(env),
+    checkouts: wholeNumberFrom(env, "CHECKOUTS", usual.checkouts),
+    concurrency: wholeNumberFrom(env, "SHOPPERS", 32),
+    kills: {
+      perService: wholeNumberFrom(env, "SERVICE_KILLS", usual.kills.perService),
+      gateway: wholeNumberFrom(env, "GATEWAY_KILLS", usual.kills.gateway),
+      broker: wholeNumberFrom(env, "BROKER_KILLS", usual.kills.broker),
+      freezes: wholeNumberFrom(env, "FREEZES", usual.kills.freezes),
+    },
+  };
 }
 
 /** Pieces of a scarce product for each hundred checkouts: fewer than are asked for. */
@@ -115,12 +135,6 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
 export function told(counts: ReadonlyMap<string, number>): string {
   const entries = [...counts].sort(([a], [b]) => a.localeCompare(b));
   return entries.length === 0 ? "none" : entries.map(([what, number]) => `${number} ${what}`).join(", ");
-}
-
-/** The version of the broker that serves a system. */
-export function brokerVersion(system: NativeSystem): string {
-  const [, version = "of a version unknown"] = /Starting RabbitMQ (\S+)/.exec(system.stack.logs("rabbitmq")) ?? [];
-  return version;
 }
 
 function countsOf(things: readonly string[]): Map<string, number> {

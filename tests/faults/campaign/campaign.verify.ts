@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
-import { seedFrom, wholeNumberFrom } from "../random.ts";
-import { runCampaign } from "./campaign.ts";
+import { campaignNumbers, runCampaign } from "./campaign.ts";
 
-const seed = seedFrom(process.env);
-const checkouts = wholeNumberFrom(process.env, "CHECKOUTS", 10_000);
-const concurrency = wholeNumberFrom(process.env, "SHOPPERS", 32);
-const kills = {
-  perService: wholeNumberFrom(process.env, "SERVICE_KILLS", 130),
-  gateway: wholeNumberFrom(process.env, "GATEWAY_KILLS", 40),
-  broker: wholeNumberFrom(process.env, "BROKER_KILLS", 32),
-  freezes: wholeNumberFrom(process.env, "FREEZES", 40),
-};
+const numbers = campaignNumbers(process.env, {
+  checkouts: 10_000,
+  kills: { perService: 130, gateway: 40, broker: 32, freezes: 40 },
+});
+const again = `SEED=${numbers.seed} CHECKOUTS=${numbers.checkouts} make verify TESTS=tests/faults/campaign/campaign.verify.ts (the same plan; which moment a kill hits is up to time)`;
 const settleMaxMs = 30_000;
 
 describe("a long random campaign of kills", function () {
@@ -28,10 +23,8 @@ describe("a long random campaign of kills", function () {
 
   it("loses nothing that was acknowledged, does nothing twice, and settles within 30 s after the last fault", async () => {
     const report = (line: string) => console.log(`      ${line}`);
-    const options = { system, seed, checkouts, kills, concurrency, report };
-    const { problems, figures, settledMs } = await runCampaign(options);
+    const { problems, figures, settledMs } = await runCampaign({ system, ...numbers, report });
     figures.forEach(report);
-    const again = `SEED=${seed} CHECKOUTS=${checkouts} make verify TESTS=tests/faults/campaign/campaign.verify.ts (the same plan; which moment a kill hits is up to time)`;
     assert.deepEqual(problems, [], again);
     assert.ok(settledMs <= settleMaxMs, `settled after ${Math.round(settledMs)} ms; ${again}`);
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { brokerVersion } from "../campaign/campaign.ts";
+import { brokerVersion } from "../broker-version.ts";
 import { compareVenue, openVenue, type Venue } from "../customers/crowd.ts";
 import { seededRandom, seedFrom } from "../random.ts";
 import { networkScenarios } from "./network-scenarios.ts";
