@@ -11,6 +11,7 @@ import type { ProcessSpec } from "./supervised-process.ts";
 
 const stopTimeoutMs = 10_000;
 const validateTimeoutMs = 20_000;
+/** As many as the image has, but no more than there are processors: a second thread on one makes each call cost a fifth more. */
 const workerThreads = Math.min(2, availableParallelism());
 /** For so long every answer asks its caller for another connection, while new ones are still taken. */
 const drainTimeS = 1;

@@ -36,7 +36,7 @@ describe("the admission of calls", () => {
 
   it("lets in no more in a turn of the event loop that takes long, but for a few", async () => {
     assert.ok(admission.enter(read));
-    const endTime = performance.now() + 300;
+    const endTime = performance.now() + 110;
     while (performance.now() < endTime);
     const entered = enter(read, callsMax - 1);
     assert.equal(entered.length, 63);
@@ -44,13 +44,6 @@ describe("the admission of calls", () => {
     assert.equal(enter(administer, 1).length, 1);
     await nextTurn();
     assert.equal(enter(write, 1).length, 1);
-  });
-
-  it("keeps a refusal back, so that callers who ask again at once do not ask a thousand times a second", async () => {
-    const startTime = performance.now();
-    await admission.keepBack();
-    const keptMs = performance.now() - startTime;
-    assert.ok(keptMs >= 45, `answered after ${keptMs} ms`);
   });
 
   it("tells the log of all refusals of a second at once", async () => {

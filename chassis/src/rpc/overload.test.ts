@@ -111,6 +111,19 @@ for (const implementation of ["bridge", "connect"] as const) {
       assert.match(await metrics(), /^rpc_server_calls_under_way\{.*\} 0$/m);
     });
 
+    it("keeps a refusal back, so that callers who ask again at once do not ask a thousand times a second", async () => {
+      const calls = await fill();
+      for (const refused of [client, overHttp]) {
+        const startTime = performance.now();
+        await refusalOf(refused.read({ name: "a" }));
+        const keptMs = performance.now() - startTime;
+        // A timer may fire a millisecond early.
+        assert.ok(keptMs >= 49, `answered after ${keptMs} ms`);
+      }
+      release();
+      await Promise.all(calls);
+    });
+
     it("goes on with streams, which have limits of their own", async () => {
       const calls = await fill();
       const news: string[] = [];

@@ -24,8 +24,8 @@ const round = 3;
 /**
  * Creates a queue in which calls get a third of the turns and everything else the rest, while both wait. One queue for all
  * would share by numbers: a call would wait behind all messages that were fetched, and many calls would leave no room for
- * what the calls before them brought about. Calls get the smaller part, because each order that is taken brings three
- * messages with it: what has been begun comes before what has not.
+ * what the calls before them brought about. Calls get the smaller part, because a call brings messages with it that have to
+ * be handled later: what has been begun comes before what has not.
  */
 export function createWorkQueue<T extends Waiting>(): WorkQueue<T> {
   const awaited: T[] = [];
