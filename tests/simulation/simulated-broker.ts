@@ -6,8 +6,10 @@ import {
   type SubscribeOptions,
 } from "@quartet/chassis/broker/broker";
 import { deadQueueOf, type Topology } from "@quartet/chassis/events/topology";
+import { createArrivalOrder } from "./arrival-order.ts";
 import type { Network } from "./network.ts";
 import type { Random } from "./random.ts";
+import { shortOf } from "./short-message.ts";
 import type { Process, World } from "./world.ts";
 
 /** What goes wrong at the broker: probabilities, and from how many messages at the head of a queue the next is taken. */
@@ -85,8 +87,7 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
   const connections = new Map<Process, Connection>();
   const faults: BrokerFaults = { losePublish: 0, loseConfirm: 0, refuse: 0, return: 0, duplicate: 0, window: 1 };
   const taken = { messages: 0, copies: 0 };
-  /** The ids that have arrived of each aggregate, and its latest version among them. */
-  const arrived = new Map<string, { readonly ids: Set<string>; version: number }>();
+  const watchOrder = createArrivalOrder(world);
   let up = true;
   let blocked = false;
 
@@ -98,18 +99,6 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
       }
       for (const type of types) queues.get(queue)?.types.add(type);
     }
-  }
-
-  /** Events go out again and again, but each for the first time only after those before it. */
-  function watchOrder(message: BrokerMessage): void {
-    const { id, aggregate, version } = message;
-    const earlier = arrived.get(aggregate) ?? { ids: new Set(), version };
-    arrived.set(aggregate, earlier);
-    if (!earlier.ids.has(id) && version < earlier.version) {
-      world.violate(`I7: ${shortOf(message)} arrives only after its version ${earlier.version}`);
-    }
-    earlier.ids.add(id);
-    earlier.version = Math.max(earlier.version, version);
   }
 
   function route(message: BrokerMessage): void {
@@ -318,8 +307,3 @@ export function createSimulatedBroker(world: World, network: Network, random: Ra
 
 const isHeld = ({ held }: Queue, { message }: Entry): boolean =>
   held.includes(message.type.slice(message.type.lastIndexOf(".") + 1));
-
-/** A message in a few characters: `OrderPlaced 3 of orders/…`. */
-export function shortOf({ type, aggregate, version }: Pick<BrokerMessage, "type" | "aggregate" | "version">): string {
-  return `${type.slice(type.lastIndexOf(".") + 1)} ${version} of ${aggregate.slice(0, 9)}…${aggregate.slice(-4)}`;
-}
