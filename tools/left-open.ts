@@ -43,8 +43,9 @@ function handleName(handle: unknown): string {
 
 export const mochaHooks = {
   beforeAll() {
+    // Not `once`: it stops listening first, and the signal that mocha's other process passes on would end this one midway.
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => {
+      process.on(signal, () => {
         endProcesses();
         process.exit(1);
       });
