@@ -10,6 +10,7 @@ describe("the configuration of order-svc", () => {
     assert.equal(config.httpPort, 8083);
     assert.equal(config.productTarget, "127.0.0.1:50052");
     assert.equal(config.productTimeoutMs, 100);
+    assert.equal(config.missingPriceTimeoutMs, 2_000);
     assert.equal(config.priceMaxAgeMs, 30_000);
     assert.equal(config.stepDeadlineMs, 15 * 60_000);
     assert.equal(config.cancelWindowMs, 24 * 60 * 60_000);

@@ -14,6 +14,11 @@ export const settings = {
     "How long an order waits for product-svc before it takes the prices last known",
     { min: 1, max: 4_000, fallback: "100" },
   ),
+  missingPriceTimeoutMs: integer(
+    "MISSING_PRICE_TIMEOUT_MS",
+    "How long an order waits for product-svc when a price is not known at all, before it is refused",
+    { min: 1, max: 4_000, fallback: "2000" },
+  ),
   priceMaxAgeMs: integer("PRICE_MAX_AGE_MS", "For how long a price is taken without asking product-svc", {
     min: 0,
     max: dayMs,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { ConnectError } from "@connectrpc/connect";
 import { loadContract } from "@quartet/chassis/contract";
 import { newId } from "@quartet/chassis/ids";
@@ -289,7 +290,7 @@ startRabbitMqEarly();
 describeService("RabbitMQ", createRabbitMqStage);
 
 describe("order-svc", () => {
-  it("asks product-svc for a price it does not know, on behalf of the same trace", async () => {
+  it("waits for the price of a product it does not know, and asks on behalf of the same trace", async () => {
     const clock = fixedClock();
     const { home, login } = createHome(clock.now);
     const headers = await login();
@@ -298,7 +299,9 @@ describe("order-svc", () => {
     const productServer = createGrpcServer({
       registrations: [
         implementPartly(ProductService, {
-          batchGetProducts({ names }, { requestHeader }) {
+          async batchGetProducts({ names }, { requestHeader }) {
+            // Longer than it would wait for a price that is only to be fresher.
+            await delay(3 * readOrderConfig({}).productTimeoutMs);
             traceparents.push(requestHeader.get("traceparent"));
             return {
               products: names.map((name) => ({ name, version: 1n, price: { currency: "EUR", minorUnits: 5n } })),
@@ -314,10 +317,7 @@ describe("order-svc", () => {
       log: silentLogger(),
     });
     const { port } = await productServer.start();
-    const service = await home.start(stage, {
-      PRODUCT_SVC_TARGET: `127.0.0.1:${port}`,
-      PRODUCT_SVC_TIMEOUT_MS: "4000",
-    });
+    const service = await home.start(stage, { PRODUCT_SVC_TARGET: `127.0.0.1:${port}` });
     try {
       const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
       const order = await service.client.createOrder(

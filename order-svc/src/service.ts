@@ -40,6 +40,7 @@ export function createParts(
   neighbours: { readonly productClient: Pick<Client<typeof ProductService>, "batchGetProducts"> },
 ): ServiceParts {
   const { database, unitOfWork, pageTokens, metrics, log, now, newId } = core;
+  const { productTimeoutMs: timeoutMs, missingPriceTimeoutMs: missingTimeoutMs } = config;
   const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchHeartbeatMs: heartbeatMs } = config;
   const { watchesMax, watchesPerUserMax } = config;
   const moment = createMoments({ now, newId });
@@ -50,7 +51,7 @@ export function createParts(
   const deletedUsers = createDeletedUsers({ database, unitOfWork, now });
   const products = createProductReplica({ database, unitOfWork });
   const { productClient: client } = neighbours;
-  const catalogue = createProductCatalogue({ client, log, timeoutMs: config.productTimeoutMs });
+  const catalogue = createProductCatalogue({ client, log, timeoutMs, missingTimeoutMs });
 
   const gatherPrices = createGatherPrices({ products, catalogue, now, priceMaxAgeMs });
   const implementation = createOrderServiceImpl({

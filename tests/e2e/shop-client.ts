@@ -117,7 +117,7 @@ function clientWith(gateway: string, token: string | undefined, call: Call): Sho
     get,
     async order(lines, paymentToken = "tok_visa", headers = {}) {
       let answer: Answer | undefined;
-      // order-svc may not have heard of a new product yet, and gives product-svc 100 ms to tell, which pass on a busy machine.
+      // order-svc may not have heard of a new product yet, nor product-svc be there to be asked.
       const isKnown = async () => {
         answer = await call("POST", "/v1/orders", { lines, paymentToken }, headers);
         return answer.body?.details?.[0]?.reason !== "PRICES_UNAVAILABLE";

@@ -7,7 +7,7 @@ import { aClaim, aMessage, aProduct, aRequest } from "../testing/builders.ts";
 import { openTestStore, type TestStore } from "../testing/open-store.ts";
 import { type CreateOrder, createCreateOrder } from "./create-order.ts";
 import { createGatherPrices } from "./gather-prices.ts";
-import type { CatalogueAnswer } from "./ports.ts";
+import type { CatalogueAnswer, PriceNeed } from "./ports.ts";
 import { createRecordProduct } from "./record-product.ts";
 
 const priceMaxAgeMs = 30_000;
@@ -19,14 +19,17 @@ describe("createOrder", () => {
   /** What product-svc answers; undefined when it must not be asked. */
   let answer: ((productIds: readonly string[]) => CatalogueAnswer) | undefined;
   let asked: (readonly string[])[];
+  let needs: PriceNeed[];
 
   beforeEach(async () => {
     store = await openTestStore(clock);
     answer = undefined;
     asked = [];
+    needs = [];
     const catalogue = {
-      async fetch(productIds: readonly string[]) {
+      async fetch(productIds: readonly string[], need: PriceNeed) {
         asked.push(productIds);
+        needs.push(need);
         return answer?.(productIds) ?? assert.fail("nobody should have been asked");
       },
     };
@@ -94,6 +97,19 @@ describe("createOrder", () => {
     answer = found(aProduct());
     await createOrder(aRequest(), undefined);
     assert.equal(asked.length, 1);
+  });
+
+  it("says whether it can do without the answer", async () => {
+    await hear(aProduct());
+    clock.advance(priceMaxAgeMs + 1);
+    answer = unavailable;
+    await createOrder(aRequest(), undefined);
+    const lines = [
+      { productId: "cup", quantity: 1 },
+      { productId: "mug", quantity: 1 },
+    ];
+    await assert.rejects(createOrder(aRequest({ lines }), undefined));
+    assert.deepEqual(needs, ["fresher", "missing"]);
   });
 
   it("prefers a higher version it has heard of to an older answer", async () => {

@@ -30,7 +30,8 @@ export function createGatherPrices(deps: {
     });
     if (stale.length === 0) return known;
 
-    const answer = await catalogue.fetch(stale);
+    const missing = stale.find((id) => !known.has(id));
+    const answer = await catalogue.fetch(stale, missing === undefined ? "fresher" : "missing");
     switch (answer.kind) {
       case "found": {
         const confirmed = answer.products.map((product) => ({ ...product, confirmTime: askTime }));
@@ -39,11 +40,9 @@ export function createGatherPrices(deps: {
       }
       case "unknown":
         throw unknownProduct(request, answer.productId);
-      case "unavailable": {
-        const missing = stale.find((id) => !known.has(id));
+      case "unavailable":
         if (missing !== undefined) throw pricesUnavailable(missing);
         return known;
-      }
     }
   };
 }

@@ -85,9 +85,15 @@ export type CatalogueAnswer =
   | { readonly kind: "unknown"; readonly productId: string }
   | { readonly kind: "unavailable" };
 
-/** Asks product-svc. Never throws because product-svc is away, slow or broken: that is the answer "unavailable". */
+/** Whether an order can do without the answer, because older prices are known, or not. */
+export type PriceNeed = "fresher" | "missing";
+
+/**
+ * Asks product-svc. Never throws because product-svc is away, slow or broken: that is the answer "unavailable". It is waited
+ * for longer when prices are missing.
+ */
 export interface ProductCatalogue {
-  fetch(productIds: readonly string[]): Promise<CatalogueAnswer>;
+  fetch(productIds: readonly string[], need: PriceNeed): Promise<CatalogueAnswer>;
 }
 
 /** What the reads need. They go from rpc/ straight to storage/. */

@@ -13,10 +13,12 @@ type BatchGet = ServiceImpl<typeof ProductService>["batchGetProducts"];
 
 const warnings: unknown[] = [];
 
-function catalogueAnsweredBy(batchGetProducts: BatchGet, timeoutMs = 60_000) {
+const patience = { timeoutMs: 60_000, missingTimeoutMs: 60_000 };
+
+function catalogueAnsweredBy(batchGetProducts: BatchGet, timeouts = patience) {
   const transport = inMemoryTransport({ registrations: [implementPartly(ProductService, { batchGetProducts })] });
   const log = { warn: (...line: unknown[]) => void warnings.push(line) };
-  return createProductCatalogue({ client: createClient(ProductService, transport), log, timeoutMs });
+  return createProductCatalogue({ client: createClient(ProductService, transport), log, ...timeouts });
 }
 
 describe("the view of product-svc's catalogue", () => {
@@ -33,7 +35,7 @@ describe("the view of product-svc's catalogue", () => {
       };
     });
     const described = { version: 3, displayName: "Cup", price: { currency: "EUR", minorUnits: 1299 } };
-    assert.deepEqual(await catalogue.fetch(["cup", "mug"]), {
+    assert.deepEqual(await catalogue.fetch(["cup", "mug"], "fresher"), {
       kind: "found",
       products: [
         { ...described, id: "cup", archived: false },
@@ -48,7 +50,7 @@ describe("the view of product-svc's catalogue", () => {
       const metadata = { product: "products/mug" };
       throw new DomainError("not_found", "PRODUCT_NOT_FOUND", "products/mug does not exist", { metadata });
     });
-    assert.deepEqual(await catalogue.fetch(["cup", "mug"]), { kind: "unknown", productId: "mug" });
+    assert.deepEqual(await catalogue.fetch(["cup", "mug"], "fresher"), { kind: "unknown", productId: "mug" });
   });
 
   for (const code of [Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]) {
@@ -57,7 +59,7 @@ describe("the view of product-svc's catalogue", () => {
         throw new ConnectError("no", code);
       });
       const before = warnings.length;
-      assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
+      assert.deepEqual(await catalogue.fetch(["cup"], "fresher"), { kind: "unavailable" });
       assert.equal(warnings.length, before);
     });
   }
@@ -67,16 +69,21 @@ describe("the view of product-svc's catalogue", () => {
       throw new Error("oops");
     });
     const before = warnings.length;
-    assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
+    assert.deepEqual(await catalogue.fetch(["cup"], "fresher"), { kind: "unavailable" });
     assert.equal(warnings.length, before + 1);
   });
 
-  it("does not wait for an answer that does not come", async () => {
-    const catalogue = catalogueAnsweredBy(
-      (_, { signal }) =>
-        new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
-      1,
-    );
-    assert.deepEqual(await catalogue.fetch(["cup"]), { kind: "unavailable" });
-  });
+  for (const [need, timeouts] of [
+    ["fresher", { timeoutMs: 1, missingTimeoutMs: 60_000 }],
+    ["missing", { timeoutMs: 60_000, missingTimeoutMs: 1 }],
+  ] as const) {
+    it(`waits as long as it may for an answer that does not come for prices ("${need}")`, async () => {
+      const catalogue = catalogueAnsweredBy(
+        (_, { signal }) =>
+          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
+        timeouts,
+      );
+      assert.deepEqual(await catalogue.fetch(["cup"], need), { kind: "unavailable" });
+    });
+  }
 });

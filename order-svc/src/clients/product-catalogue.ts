@@ -11,16 +11,17 @@ const expectedCodes: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded,
 
 /**
  * Creates the view of product-svc's catalogue over RPC. No error of the other service leaves it, and no order waits longer
- * for it than `timeoutMs`.
+ * for it than `timeoutMs`, or `missingTimeoutMs` where it cannot do without the answer.
  */
 export function createProductCatalogue(deps: {
   client: Pick<Client<typeof ProductService>, "batchGetProducts">;
   log: Pick<Logger, "warn">;
   timeoutMs: number;
+  missingTimeoutMs: number;
 }): ProductCatalogue {
-  const { timeoutMs } = deps;
   return {
-    async fetch(productIds) {
+    async fetch(productIds, need) {
+      const timeoutMs = need === "missing" ? deps.missingTimeoutMs : deps.timeoutMs;
       try {
         const names = productIds.map((id) => toName("products", id));
         const { products } = await deps.client.batchGetProducts({ names }, { timeoutMs });

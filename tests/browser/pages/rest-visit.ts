@@ -11,8 +11,7 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
   const password = "correct horse battery staple";
   let authorization: Record<string, string> = {};
 
-  // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes; the tests say what it must be.
-  const call = async (method: string, path: string, body?: object): Promise<any> => {
+  const answer = async (method: string, path: string, body?: object): Promise<Response> => {
     const response = await fetch(`${gateway}${path}`, {
       method,
       headers: {
@@ -23,11 +22,20 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (response.headers.get("x-request-id") === null) throw new Error(`${path} shows no x-request-id`);
+    return response;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes; the tests say what it must be.
+  const call = async (method: string, path: string, body?: object): Promise<any> => {
+    const response = await answer(method, path, body);
+    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
     return response.json();
   };
-  const reasonOf = (error: { details: { reason?: string }[] }) => error.details[0]?.reason;
+  const refusal = async (method: string, path: string, body?: object): Promise<string | undefined> => {
+    const error: { details?: { reason?: string }[] } = await (await answer(method, path, body)).json();
+    return error.details?.[0]?.reason;
+  };
   const follow = async (order: { name: string }, onFirst: () => Promise<void> = async () => {}) => {
-    const response = await fetch(`${gateway}/v1/${order.name}:watch`, { headers: authorization });
+    const response = await answer("GET", `/v1/${order.name}:watch`);
     let count = 0;
     let isComplete = false;
     for await (const { orderEvent, last, order: settled } of entriesOf(response)) {
@@ -62,10 +70,10 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
 
   const own = authorization;
   authorization = {};
-  show("refused", reasonOf(await call("GET", `/v1/${order.name}`)));
+  show("refused", await refusal("GET", `/v1/${order.name}`));
   authorization = own;
   show("logged out", await call("DELETE", `/v1/${session.name}`));
-  show("refused", reasonOf(await call("POST", "/v1/sessions:refresh", { refreshToken: session.refreshToken })));
+  show("refused", await refusal("POST", "/v1/sessions:refresh", { refreshToken: session.refreshToken }));
 }
 
 /** The entries of a watch as they come: one JSON object a line. */
