@@ -31,7 +31,7 @@ export async function visit({ gateway, email, search }: VisitOptions, show: Show
     return response.json();
   };
   const refusal = async (method: string, path: string, body?: object): Promise<string | undefined> => {
-    const error: { details?: { reason?: string }[] } = await (await answer(method, path, body)).json();
+    const error = (await (await answer(method, path, body)).json()) as { details?: { reason?: string }[] };
     return error.details?.[0]?.reason;
   };
   const follow = async (order: { name: string }, onFirst: () => Promise<void> = async () => {}) => {
