@@ -42,8 +42,11 @@ describe("the admission of calls", () => {
     assert.equal(entered.length, 63);
     assert.equal(enter(write, 1).length, 0);
     assert.equal(enter(administer, 1).length, 1);
+    // They have waited for that turn already.
+    assert.equal(await Promise.race([admission.keepBack(), nextTurn("the next turn")]), undefined);
     await nextTurn();
     assert.equal(enter(write, 1).length, 1);
+    assert.equal(await Promise.race([admission.keepBack(), nextTurn("the next turn")]), "the next turn");
   });
 
   it("tells the log of all refusals of a second at once", async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import { RateClass } from "@quartet/proto/shop/options/v1/options_pb";
@@ -18,8 +19,8 @@ export interface Admission {
   enter(method: DescMethod): Pick<CallLimit, "leave"> | undefined;
   /** What answers a call that was not let in: resource_exhausted SERVICE_OVERLOADED with a time to wait. */
   refusal(): ConnectError;
-  /** Resolves when it is time to answer. */
-  keepBack(): Promise<void>;
+  /** Resolves when it is time to answer a call that has just been refused. */
+  keepBack(): Promise<unknown>;
 }
 
 /** After how long a refused caller may try again. */
@@ -73,12 +74,13 @@ export function createAdmission(options: {
     log.warn({ refused: untold, calls_max: callsMax }, "calls refused: too many were under way");
     untold = 0;
   };
-  const isTurnTooLong = turnWatch();
+  const turn = watchTurns();
 
   return {
     enter(method) {
       const limit = limits[limitOf(method)];
-      const isLate = limit !== limits.credential && isTurnTooLong();
+      turn.count();
+      const isLate = limit !== limits.credential && turn.isTooLong();
       if (!isLate && limit.enter()) return limit;
       refused.inc({ method: methodPath(method) });
       untold += 1;
@@ -86,7 +88,8 @@ export function createAdmission(options: {
       return undefined;
     },
     refusal: () => toConnectError(overloaded(), domain),
-    keepBack: () => new Promise((resolve) => setTimeout(resolve, refusalDelayMs)),
+    // A call that a long turn has read so late has been kept back by that.
+    keepBack: () => (turn.isTooLong() ? Promise.resolve() : delay(refusalDelayMs)),
   };
 }
 
@@ -117,19 +120,20 @@ function createFixedLimit(callsMax: number): Pick<CallLimit, "underWay" | "enter
  * Reads that wait for nothing are done one after another in a turn of the event loop, so they are never many under way:
  * the others wait unread in their connections. How long they do is seen by how long the turn takes.
  */
-function turnWatch(): () => boolean {
+function watchTurns(): { count(): void; isTooLong(): boolean } {
   let calls = 0;
   let startTime = 0;
   const end = () => {
     calls = 0;
   };
-  return () => {
-    calls += 1;
-    if (calls === 1) {
+  return {
+    count() {
+      calls += 1;
+      if (calls > 1) return;
       startTime = performance.now();
       setImmediate(end);
-    }
-    return calls > turnCallsMin && performance.now() - startTime > turnMaxMs;
+    },
+    isTooLong: () => calls > turnCallsMin && performance.now() - startTime > turnMaxMs,
   };
 }
 
