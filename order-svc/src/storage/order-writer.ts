@@ -1,9 +1,28 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { eq, getTableColumns, type SQL, sql } from "@quartet/chassis/storage/drizzle";
+import { eq, sql } from "@quartet/chassis/storage/drizzle";
+import { placeholders, placeholdersFor } from "@quartet/chassis/storage/placeholders";
 import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { Order, TimelineEntry } from "../domain/order.ts";
 import { toRow } from "./order-rows.ts";
 import { orderEvents, orderLines, orders } from "./schema.ts";
+
+/** What can change about an order that exists. */
+const changing = [
+  "state",
+  "version",
+  "capturedMinor",
+  "refundedMinor",
+  "cancelReason",
+  "stockState",
+  "stockVersion",
+  "paymentState",
+  "paymentVersion",
+  "paymentToken",
+  "stepEventId",
+  "stepTime",
+  "updateTime",
+  "confirmTime",
+] as const;
 
 /**
  * Saves orders and timelines, to be called inside a transaction. The statements are prepared once: building them anew
@@ -16,22 +35,7 @@ export function createOrderWriter(database: Database) {
   const insertEntry = orm.insert(orderEvents).values(placeholders(orderEvents)).prepare();
   const updateOrder = orm
     .update(orders)
-    .set({
-      state: value("state"),
-      version: value("version"),
-      capturedMinor: value("capturedMinor"),
-      refundedMinor: value("refundedMinor"),
-      cancelReason: value("cancelReason"),
-      stockState: value("stockState"),
-      stockVersion: value("stockVersion"),
-      paymentState: value("paymentState"),
-      paymentVersion: value("paymentVersion"),
-      paymentToken: value("paymentToken"),
-      stepEventId: value("stepEventId"),
-      stepTime: value("stepTime"),
-      updateTime: value("updateTime"),
-      confirmTime: value("confirmTime"),
-    })
+    .set(placeholdersFor(changing))
     .where(eq(orders.id, sql.placeholder("id")))
     .prepare();
 
@@ -50,18 +54,10 @@ export function createOrderWriter(database: Database) {
       append(order.id, entry);
     },
 
-    /** Saves what can change about an order that exists. */
+    /** Saves a change of an order that exists. */
     change(order: Order, entry: TimelineEntry): void {
       updateOrder.run(toRow(order));
       append(order.id, entry);
     },
   };
-}
-
-const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
-
-/** One placeholder for each column, by the name the schema gives it. */
-function placeholders<T extends typeof orders | typeof orderLines | typeof orderEvents>(table: T): T["$inferInsert"] {
-  const columns = Object.keys(getTableColumns(table));
-  return Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)])) as unknown as T["$inferInsert"];
 }

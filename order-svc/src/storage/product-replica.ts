@@ -1,5 +1,6 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { gte, inArray, sql } from "@quartet/chassis/storage/drizzle";
+import { gte, sql } from "@quartet/chassis/storage/drizzle";
+import { isOneOf } from "@quartet/chassis/storage/placeholders";
 import type { UnitOfWork } from "@quartet/chassis/storage/unit-of-work";
 import type { KnownProduct, ProductReplica } from "../app/ports.ts";
 import { products } from "./schema.ts";
@@ -8,6 +9,8 @@ import { products } from "./schema.ts";
 export function createProductReplica(options: { database: Database; unitOfWork: UnitOfWork }): ProductReplica {
   const { unitOfWork } = options;
   const { orm } = options.database;
+
+  const productsByIds = orm.select().from(products).where(isOneOf(products.id, "ids")).prepare();
 
   const save = (known: readonly KnownProduct[]) => {
     for (const { price, ...product } of known) {
@@ -29,11 +32,7 @@ export function createProductReplica(options: { database: Database; unitOfWork: 
 
   return {
     async find(productIds) {
-      const rows = orm
-        .select()
-        .from(products)
-        .where(inArray(products.id, [...productIds]))
-        .all();
+      const rows = productsByIds.all({ ids: JSON.stringify(productIds) });
       return new Map(
         rows.map(({ currency, priceMinor, ...row }) => [
           row.id,

@@ -1,5 +1,5 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { getTableColumns, sql } from "@quartet/chassis/storage/drizzle";
+import { excluded, placeholders } from "@quartet/chassis/storage/placeholders";
 import type { LedgerEntry, Payment, Refund } from "../domain/payment.ts";
 import { toRow } from "./payment-rows.ts";
 import { ledgerEntries, payments, refunds } from "./schema.ts";
@@ -33,20 +33,4 @@ export function createPaymentWriter({ orm }: Database) {
       insertEntry.run({ ...entry, paymentId, createTime });
     },
   };
-}
-
-type Table = typeof payments | typeof refunds | typeof ledgerEntries;
-
-/** One placeholder for each column, by the name the schema gives it. */
-function placeholders<T extends Table>(table: T): T["$inferInsert"] {
-  const columns = Object.keys(getTableColumns(table));
-  return Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)])) as unknown as T["$inferInsert"];
-}
-
-/** Every column but the id, with the value that could not be inserted. */
-function excluded<T extends Table>(table: T): Partial<T["$inferInsert"]> {
-  const columns = Object.entries(getTableColumns(table)).filter(([name]) => name !== "id");
-  return Object.fromEntries(
-    columns.map(([name, { name: column }]) => [name, sql.raw(`excluded."${column}"`)]),
-  ) as unknown as Partial<T["$inferInsert"]>;
 }

@@ -1,5 +1,6 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { eq, type InferSelectModel, inArray, sql } from "@quartet/chassis/storage/drizzle";
+import { eq, type InferSelectModel, sql } from "@quartet/chassis/storage/drizzle";
+import { isOneOf } from "@quartet/chassis/storage/placeholders";
 import type { Product } from "../domain/product.ts";
 import type { Products, Reservation } from "../domain/reservation.ts";
 import { nameSortKey } from "./name-sort-key.ts";
@@ -15,6 +16,7 @@ export function createProductRows(database: Database) {
     .from(products)
     .where(eq(products.id, sql.placeholder("id")))
     .prepare();
+  const productsByIds = orm.select().from(products).where(isOneOf(products.id, "ids")).prepare();
   const reservationById = orm
     .select()
     .from(reservations)
@@ -33,12 +35,7 @@ export function createProductRows(database: Database) {
     },
 
     products(ids: readonly string[]): Products {
-      if (ids.length === 0) return new Map();
-      const rows = orm
-        .select()
-        .from(products)
-        .where(inArray(products.id, [...ids]))
-        .all();
+      const rows = productsByIds.all({ ids: JSON.stringify(ids) });
       return new Map(rows.map((row) => [row.id, toProduct(row)]));
     },
 
