@@ -1,13 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "@quartet/chassis/log";
 import { runOnItsOwn } from "@quartet/chassis/work-context";
 import type { Worker } from "@quartet/chassis/worker";
 import type { DrivePayment } from "./app/drive-payment.ts";
-import type { PaymentStore, ProviderTask } from "./app/ports.ts";
+import { keyOf, type PaymentStore, type ProviderTask } from "./app/ports.ts";
 
 /** Looks for due work at least this often; most of it is found at once, because nudge() says so. */
 const pollIntervalMs = 500;
-/** Most calls to the provider at a time. */
-const callsMax = 16;
 
 /** The worker that asks the provider. One process of the service runs it: the one that leads. */
 export interface PaymentDriver extends Worker {
@@ -24,8 +23,10 @@ export function createPaymentDriver(deps: {
   drive: DrivePayment;
   now: () => number;
   log: Logger;
+  /** Most calls to the provider at a time. */
+  callsMax: number;
 }): PaymentDriver {
-  const { payments, drive, now, log } = deps;
+  const { payments, drive, now, log, callsMax } = deps;
   const underWay = new Map<string, Promise<void>>();
   /** Tasks that failed as they should not: not tried again before the next poll. */
   const failed = new Set<string>();
@@ -36,8 +37,7 @@ export function createPaymentDriver(deps: {
   let lookAgain = false;
 
   const run = (task: ProviderTask) => {
-    const key = task.kind === "capture" ? task.paymentId : task.refundId;
-    if (underWay.has(key) || failed.has(key)) return;
+    const key = keyOf(task);
     const done = drive(task, calls.signal)
       .catch((error) => {
         failed.add(key);
@@ -60,11 +60,14 @@ export function createPaymentDriver(deps: {
     isLooking = true;
     try {
       do {
+        // What is committed together is found together.
+        await nextTurn();
+        if (!isRunning) return;
         lookAgain = false;
-        // Tasks under way, and those that failed, are still due: as many more are asked for.
-        const tasks = await payments.due(now(), callsMax + underWay.size + failed.size);
-        for (const task of tasks) if (isRunning && underWay.size < callsMax) run(task);
-      } while (lookAgain && isRunning);
+        // Tasks under way, and those that failed, are still due.
+        const tasks = await payments.due(now(), callsMax - underWay.size, [...underWay.keys(), ...failed]);
+        for (const task of tasks) if (isRunning) run(task);
+      } while (lookAgain && isRunning && underWay.size < callsMax);
     } catch (error) {
       log.error({ err: error }, "cannot look for payments to drive");
     } finally {

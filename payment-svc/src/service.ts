@@ -25,12 +25,16 @@ import { createPaymentQueries } from "./storage/payment-queries.ts";
 import { createPaymentStore } from "./storage/payment-store.ts";
 
 /** Puts the parts of payment-svc together on its core: the only place that knows every one of them. */
-export function createParts(core: ServiceCore, { provider }: { readonly provider: PaymentProvider }): ServiceParts {
+export function createParts(
+  core: ServiceCore,
+  { providerCallsMax: callsMax }: PaymentConfig,
+  { provider }: { readonly provider: PaymentProvider },
+): ServiceParts {
   const { database, unitOfWork, pageTokens, now, newId, log } = core;
 
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
   const drive = createDrivePayment({ payments, provider, now });
-  const driver = createPaymentDriver({ payments, drive, now, log });
+  const driver = createPaymentDriver({ payments, drive, now, log, callsMax });
   const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge });
   const implementation = createPaymentServiceImpl({
     queries: createPaymentQueries({ database }),
@@ -51,5 +55,5 @@ export async function createService(config: PaymentConfig, overrides: ServiceOve
   const core = await openServiceCore({ name: "payment-svc", config, migrations, ...overrides });
   const { now } = core;
   const provider = withFailPoints(openTestProvider({ file: join(config.dataDir, "test-provider.sqlite"), now }));
-  return createServiceHost(core, { ...createParts(core, { provider }), close: provider.close, ...overrides });
+  return createServiceHost(core, { ...createParts(core, config, { provider }), close: provider.close, ...overrides });
 }

@@ -88,7 +88,7 @@ export function openSimulatedShop(world: World, observer: ServiceObserver, empty
   const passwords = plainPasswords();
   const signer = { sign: async () => "a token that nobody reads" };
   const [orderConfig, userConfig] = [readOrderConfig(env("order-svc")), readUserConfig(env("user-svc"))];
-  const productConfig = readProductConfig(env("product-svc"));
+  const [productConfig, paymentConfig] = [readProductConfig(env("product-svc")), readPaymentConfig(env("payment-svc"))];
 
   const recipes = [
     {
@@ -100,9 +100,9 @@ export function openSimulatedShop(world: World, observer: ServiceObserver, empty
     { name: "product-svc", config: productConfig, migrations: productMigrations, createParts: createProductParts },
     {
       name: "payment-svc",
-      config: readPaymentConfig(env("payment-svc")),
+      config: paymentConfig,
       migrations: paymentMigrations,
-      createParts: (core) => createPaymentParts(core, { provider }),
+      createParts: (core) => createPaymentParts(core, paymentConfig, { provider }),
     },
     {
       name: "user-svc",

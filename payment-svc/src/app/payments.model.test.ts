@@ -18,7 +18,7 @@ import { createPaymentStore } from "../storage/payment-store.ts";
 import { aMessage } from "../testing/builders.ts";
 import { createHandDriver, type Drive, type HandDriver } from "../testing/hand-driver.ts";
 import { type Bank, createBank, type Fate } from "../testing/slow-provider.ts";
-import type { LedgerQueries, PaymentQueries, PaymentStore, ProviderTask } from "./ports.ts";
+import { keyOf, type LedgerQueries, type PaymentQueries, type PaymentStore, type ProviderTask } from "./ports.ts";
 import { createRefundPayment, type RefundPayment } from "./refund-payment.ts";
 import { createSettlePayments, type SettlePayments } from "./settle-payments.ts";
 
@@ -212,11 +212,9 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
   );
 }
 
-const keyOf = (task: ProviderTask) => (task.kind === "capture" ? task.paymentId : task.refundId);
-
-async function dueTasks(real: Real, time: number): Promise<ProviderTask[]> {
-  const underWay = new Set(real.driver.drives.map(({ task }) => keyOf(task)));
-  return (await real.payments.due(time, 100)).filter((task) => !underWay.has(keyOf(task)));
+async function dueTasks(real: Real, time: number): Promise<readonly ProviderTask[]> {
+  const underWay = real.driver.drives.map(({ task }) => keyOf(task));
+  return real.payments.due(time, 100, underWay);
 }
 
 async function begin(model: Model, real: Real, task: ProviderTask): Promise<void> {

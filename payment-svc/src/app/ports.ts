@@ -8,6 +8,11 @@ export type ProviderTask =
   | { readonly kind: "capture"; readonly paymentId: string }
   | { readonly kind: "refund"; readonly paymentId: string; readonly refundId: string };
 
+/** What tells a task from all others: the id of its payment or refund. */
+export function keyOf(task: ProviderTask): string {
+  return task.kind === "capture" ? task.paymentId : task.refundId;
+}
+
 /**
  * Keeps payments, their refunds and the ledger. Each write is one transaction: load, decide, save, book, append the
  * events to the outbox, and claim the message or request that caused it. A decision may be run more than once, so it must be pure;
@@ -31,8 +36,8 @@ export interface PaymentStore {
     request: RequestClaim,
     decide: (payment: Payment | undefined) => PaymentDecision | undefined,
   ): Promise<Payment>;
-  /** Up to `limit` tasks whose time has come, the longest waiting first. */
-  due(now: number, limit: number): Promise<readonly ProviderTask[]>;
+  /** Up to `limit` tasks whose time has come, the longest waiting first, but for those with these keys. */
+  due(now: number, limit: number, excluded?: readonly string[]): Promise<readonly ProviderTask[]>;
 }
 
 /** What the reads of payments need. */

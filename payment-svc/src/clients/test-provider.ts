@@ -68,8 +68,15 @@ export function openTestProvider(options: { file: string; now: () => number }): 
     return status === "DECLINED" ? { status, declineCode: "card_declined" } : { status: "CAPTURED" };
   };
 
+  /** A call without trouble, in one transaction: each one is a wait for the disk, of the whole process. */
+  const countAndAct = database.transaction((key: string, act: () => void) => {
+    countCall.get(key);
+    act();
+  });
+
   /** Does something in the way that was asked for. */
   const behave = async (key: string, { trouble, number }: Behaviour, signal: AbortSignal, act: () => void) => {
+    if (trouble === "") return countAndAct.immediate(key, act);
     const calls = countCall.get(key)?.count ?? 1;
     if (trouble === "delay") await sleep(Math.min(number, delayMaxMs), undefined, { signal }).catch(unreached);
     if (trouble === "fail" && calls <= number) throw new ProviderUnavailableError("the provider is down");

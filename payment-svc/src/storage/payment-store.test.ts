@@ -91,6 +91,7 @@ describe("the payment store", () => {
     assert.deepEqual(tasks(await store.due(50, 10)), ["capture o3", "refund o2"]);
     assert.deepEqual(tasks(await store.due(100, 10)), ["capture o3", "refund o2", "capture o1"]);
     assert.deepEqual(tasks(await store.due(100, 1)), ["capture o3"]);
+    assert.deepEqual(tasks(await store.due(100, 1, ["o3", "o2/cancel"])), ["capture o1"]);
   });
 
   const refund = (requestId: string, minorUnits?: number, hash = `hash of ${requestId}`) =>

@@ -1,6 +1,7 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { and, asc, eq, lte, sql } from "@quartet/chassis/storage/drizzle";
+import { and, asc, eq, lte, not, sql } from "@quartet/chassis/storage/drizzle";
 import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
+import { isOneOf } from "@quartet/chassis/storage/placeholders";
 import type { UnitOfWork, Work } from "@quartet/chassis/storage/unit-of-work";
 import type { PaymentStore } from "../app/ports.ts";
 import type { Payment, PaymentDecision, PaymentEvent } from "../domain/payment.ts";
@@ -24,14 +25,26 @@ export function createPaymentStore(options: {
   const dueCaptures = orm
     .select({ paymentId: payments.id, time: payments.nextAttemptTime })
     .from(payments)
-    .where(and(eq(payments.state, "CAPTURING"), lte(payments.nextAttemptTime, sql.placeholder("time"))))
+    .where(
+      and(
+        eq(payments.state, "CAPTURING"),
+        lte(payments.nextAttemptTime, sql.placeholder("time")),
+        not(isOneOf(payments.id, "excluded")),
+      ),
+    )
     .orderBy(asc(payments.nextAttemptTime))
     .limit(sql.placeholder("limit"))
     .prepare();
   const dueRefunds = orm
     .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
     .from(refunds)
-    .where(and(eq(refunds.state, "REQUESTED"), lte(refunds.nextAttemptTime, sql.placeholder("time"))))
+    .where(
+      and(
+        eq(refunds.state, "REQUESTED"),
+        lte(refunds.nextAttemptTime, sql.placeholder("time")),
+        not(isOneOf(refunds.id, "excluded")),
+      ),
+    )
     .orderBy(asc(refunds.nextAttemptTime))
     .limit(sql.placeholder("limit"))
     .prepare();
@@ -79,9 +92,9 @@ export function createPaymentStore(options: {
         requirePayment,
       ),
 
-    async due(time, limit) {
-      const captures = dueCaptures.all({ time, limit });
-      const returns = dueRefunds.all({ time, limit });
+    async due(time, limit, excluded = []) {
+      const which = { time, limit, excluded: JSON.stringify(excluded) };
+      const [captures, returns] = [dueCaptures.all(which), dueRefunds.all(which)];
       return [
         ...captures.map((row) => ({ kind: "capture" as const, ...row })),
         ...returns.map((row) => ({ kind: "refund" as const, ...row })),
