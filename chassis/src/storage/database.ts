@@ -15,7 +15,7 @@ export interface Database {
   /**
    * Runs a synchronous work in a transaction and resolves with its result after the COMMIT is on disk. Works queued in
    * the same turn share a transaction, each in a savepoint: one that throws is rolled back alone and its error is
-   * rejected. `alone` keeps neighbours out of the transaction. While works of calls and others wait, calls get every third turn.
+   * rejected. `alone` keeps neighbours out of the transaction. While works of calls and others wait, calls get every fifth turn.
    *
    * Rejects all of a transaction with unavailable DATABASE_UNAVAILABLE when it could not be committed; with unavailable
    * DATABASE_BUSY when another process kept writing; with resource_exhausted DATABASE_OVERLOADED when too many wait; with

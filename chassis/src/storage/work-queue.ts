@@ -19,10 +19,10 @@ export interface WorkQueue<T extends Waiting> {
 }
 
 /** Of so many works in a row one is of a call, while both kinds wait. */
-const round = 3;
+const round = 5;
 
 /**
- * Creates a queue in which calls get a third of the turns and everything else the rest, while both wait. One queue for all
+ * Creates a queue in which calls get a fifth of the turns and everything else the rest, while both wait. One queue for all
  * would share by numbers: a call would wait behind all messages that were fetched, and many calls would leave no room for
  * what the calls before them brought about. Calls get the smaller part, because a call brings messages with it that have to
  * be handled later: what has been begun comes before what has not.
