@@ -12,16 +12,20 @@ import { logIn, newCustomer, newProduct } from "../../e2e/shop-client.ts";
 import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
 
 // What is compared is the shop, not who calls it: three times as many calls cost their callers three times as much. So
-// where there is more than one processor the callers get the last one, and the whole shop, broker and gateway included,
-// works on the others, for the peak as for the overload.
+// where there is more than one processor the callers get the last one, and the shop works on the others, for the peak as for
+// the overload.
+//
+// A gateway reads every call before anybody can refuse it, and that costs it as much as a call that is answered. So it
+// needs room of its own: it is on the callers' processor, where it has some, and once among the services, which is told.
 
 const deadlineMs = 1_000;
 /** Callers that wait for their answers, from few to many. */
 const crowds = [16, 32, 64, 128];
 const [warmUpSeconds, crowdSeconds] = [5, 6];
 const overloadSeconds = Number(process.env.SECONDS ?? 60);
-const times = 3;
 const refusalP50MaxMs = 200;
+/** The peak is the best of several crowds, and one crowd varies by a sixth: what has not recovered is far below. */
+const recoveredShareMin = 0.7;
 /** Tens of thousands of orders have to come to rest first. */
 const booksTimeMaxMs = 1_200_000;
 /** A deadline is told as a time to wait, which begins for the service when the call reaches it. */
@@ -30,16 +34,17 @@ const onItsWayMaxMs = 500;
 /** A caller who is held up for longer says nothing about the shop: this machine has other work. */
 const behindMaxMs = 500;
 
-// A read costs hardly more than its refusal, so nobody can go on with as many as before: how many it is, is only told.
+// `times` of the peak are asked for; `goodputShareMin` of it has to be answered in time. A refusal costs a service about half of
+// what a read does, so three times as many reads cannot even be refused.
 const cases = [
-  { where: "gateway", wire: "grpc", method: "CreateOrder", goodputShareMin: 0.85 },
-  { where: "gateway", wire: "rest", method: "CreateOrder", goodputShareMin: 0.85 },
-  { where: "service", wire: "grpc", method: "CreateOrder", goodputShareMin: 0.85 },
-  { where: "gateway", wire: "rest", method: "GetProduct", goodputShareMin: 0 },
-  { where: "service", wire: "grpc", method: "GetProduct", goodputShareMin: 0 },
+  { where: "gateway", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "gateway", wire: "rest", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "service", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
+  { where: "service", wire: "grpc", method: "GetProduct", times: 1.5, goodputShareMin: 0.85 },
+  { where: "gateway among the services", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0 },
 ] as const;
 
-describe("a shop that is asked for three times what it can do", function () {
+describe("a shop that is asked for more than it can do", function () {
   this.timeout(1_800_000);
   let system: NativeSystem;
   let product: string;
@@ -58,11 +63,12 @@ describe("a shop that is asked for three times what it can do", function () {
     await processors?.giveBack();
   });
 
-  for (const { where, wire, method, goodputShareMin } of cases) {
-    it(`goes on doing what it can, and refuses the rest quickly: ${method} at the ${where} by ${wire}`, async () => {
+  for (const { where, wire, method, times, goodputShareMin } of cases) {
+    it(`goes on doing what it can, and refuses the rest quickly: ${times} times ${method} at the ${where} by ${wire}`, async () => {
       const { services } = system.stack.ports;
       const port = services[method === "CreateOrder" ? "order-svc" : "product-svc"].rpc;
-      const url = where === "gateway" ? system.gateway : `http://127.0.0.1:${port}`;
+      const url = where === "service" ? `http://127.0.0.1:${port}` : system.gateway;
+      await processors?.moveGateway(system, where === "gateway");
       // An access token would not last for all cases.
       const { token = "" } = await newCustomer(system.gateway);
       const call = (seconds: number, load: CallerTask["load"]) => {
@@ -86,6 +92,9 @@ describe("a shop that is asked for three times what it can do", function () {
         `      ${Math.round((100 * goodput) / peak)} % of the peak; by second ${report.goodBySecond.join(" ")}`,
       );
 
+      const afterwards = (await call(crowdSeconds, { callers: best })).good / crowdSeconds;
+      console.log(`      ${Math.round(afterwards)} a second with ${best} callers afterwards`);
+
       // Told before anything is asserted, so that a run that fails still says it.
       const lateMs = method === "CreateOrder" && wire === "grpc" ? await begunAfterDeadline(report) : [];
       const latestMs = Math.max(0, ...lateMs);
@@ -96,6 +105,7 @@ describe("a shop that is asked for three times what it can do", function () {
       assert.ok(report.offered >= 0.98 * perSecond * overloadSeconds, `only ${report.offered} calls were made`);
       assert.ok(report.processorShare < 0.9, `the callers took ${report.processorShare} of a processor themselves`);
       assert.ok(goodput >= goodputShareMin * peak, `${goodput} of ${peak} a second`);
+      assert.ok(afterwards >= recoveredShareMin * peak, `${afterwards} a second afterwards, where ${peak} had been`);
       if (goodputShareMin > 0) assert.ok((report.refused.SERVICE_OVERLOADED ?? 0) > 0, JSON.stringify(report.refused));
       assert.deepEqual(report.withoutRetryInfo, []);
       assert.ok(report.refusedMs.p50 <= refusalP50MaxMs, `refusals took ${JSON.stringify(report.refusedMs)}`);
@@ -124,6 +134,8 @@ describe("a shop that is asked for three times what it can do", function () {
 interface Processors {
   /** Those of the callers, as taskset knows them. */
   readonly callers: string;
+  /** Puts the gateway with the callers, or among the services. */
+  moveGateway(system: NativeSystem, isApart: boolean): Promise<void>;
   giveBack(): Promise<void>;
 }
 
@@ -131,9 +143,20 @@ interface Processors {
 async function shareProcessors(): Promise<Processors | undefined> {
   const count = availableParallelism();
   if (count < 2 || process.platform !== "linux") return undefined;
-  const keepTo = (list: string) => promisify(execFile)("taskset", ["-acp", list, String(process.pid)]);
-  await keepTo(`0-${count - 2}`);
-  return { callers: String(count - 1), giveBack: async () => void (await keepTo(`0-${count - 1}`)) };
+  const [callers, shop] = [String(count - 1), `0-${count - 2}`];
+  await keepTo(shop, process.pid);
+  return {
+    callers,
+    async moveGateway(system, isApart) {
+      const gateway = system.stack.status().find(({ name }) => name === "envoy");
+      await keepTo(isApart ? callers : shop, gateway?.pid);
+    },
+    giveBack: () => keepTo(`0-${count - 1}`, process.pid),
+  };
+}
+
+async function keepTo(processors: string, pid: number | undefined): Promise<void> {
+  await promisify(execFile)("taskset", ["-acp", processors, String(pid)]);
 }
 
 async function runCaller(task: CallerTask, processors: string | undefined): Promise<CallerReport> {
