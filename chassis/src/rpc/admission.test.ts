@@ -34,6 +34,17 @@ describe("the admission of calls", () => {
     assert.equal(admission.enter(write), undefined);
   });
 
+  it("knows beforehand what it would refuse, and counts it then", async () => {
+    assert.equal(admission.refuses(read), false);
+    const reads = enter(read, callsMax);
+    assert.equal(admission.refuses(read), true);
+    assert.equal(admission.refuses(write), false);
+    reads[0]?.leave();
+    assert.equal(admission.refuses(read), false);
+    await eventually("it is told", () => said.length > 0);
+    assert.deepEqual(said, [{ refused: 1, calls_max: callsMax }]);
+  });
+
   it("lets in no more in a turn of the event loop that takes long, but for a few", async () => {
     assert.ok(admission.enter(read));
     const endTime = performance.now() + 110;
@@ -41,6 +52,7 @@ describe("the admission of calls", () => {
     const entered = enter(read, callsMax - 1);
     assert.equal(entered.length, 63);
     assert.equal(enter(write, 1).length, 0);
+    assert.equal(admission.refuses(write), true);
     assert.equal(enter(administer, 1).length, 1);
     // They have waited for that turn already.
     assert.equal(await Promise.race([admission.keepBack(), nextTurn("the next turn")]), undefined);

@@ -17,6 +17,8 @@ import { methodPath, policyOf } from "./policy.ts";
 export interface Admission {
   /** Lets a call in, which then has to leave; or gives undefined, and it has to be answered with the refusal. */
   enter(method: DescMethod): Pick<CallLimit, "leave"> | undefined;
+  /** Whether a call would not be let in now; it has to be answered with the refusal then. */
+  refuses(method: DescMethod): boolean;
   /** What answers a call that was not let in: resource_exhausted SERVICE_OVERLOADED with a time to wait. */
   refusal(): ConnectError;
   /** Resolves when it is time to answer a call that has just been refused. */
@@ -75,17 +77,26 @@ export function createAdmission(options: {
     untold = 0;
   };
   const turn = watchTurns();
+  const limitFor = (method: DescMethod) => limits[limitOf(method)];
+  const isFull = (limit: Limit) => limit.underWay >= limit.most || (limit !== limits.credential && turn.isTooLong());
+  const count = (method: DescMethod) => {
+    refused.inc({ method: methodPath(method) });
+    untold += 1;
+    if (untold === 1) setTimeout(tell, logIntervalMs).unref();
+  };
 
   return {
     enter(method) {
-      const limit = limits[limitOf(method)];
+      const limit = limitFor(method);
       turn.count();
-      const isLate = limit !== limits.credential && turn.isTooLong();
-      if (!isLate && limit.enter()) return limit;
-      refused.inc({ method: methodPath(method) });
-      untold += 1;
-      if (untold === 1) setTimeout(tell, logIntervalMs).unref();
+      if (!isFull(limit) && limit.enter()) return limit;
+      count(method);
       return undefined;
+    },
+    refuses(method) {
+      if (!isFull(limitFor(method))) return false;
+      count(method);
+      return true;
     },
     refusal: () => toConnectError(overloaded(), domain),
     // A call that a long turn has read so late has been kept back by that.
@@ -99,9 +110,12 @@ function limitOf(method: DescMethod): "read" | "write" | "credential" {
   return rateClass === RateClass.READ ? "read" : "write";
 }
 
-function createFixedLimit(callsMax: number): Pick<CallLimit, "underWay" | "enter" | "leave"> {
+type Limit = Pick<CallLimit, "underWay" | "most" | "enter" | "leave">;
+
+function createFixedLimit(callsMax: number): Limit {
   let underWay = 0;
   return {
+    most: callsMax,
     get underWay() {
       return underWay;
     },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type ClientHttp2Stream, connect, type IncomingHttpHeaders } from "node:http2";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
@@ -122,6 +123,36 @@ for (const implementation of ["bridge", "connect"] as const) {
       }
       release();
       await Promise.all(calls);
+    });
+
+    it("gives no place to a call whose message is not there yet", async () => {
+      const session = connect(`http://127.0.0.1:${server.grpcPort}`);
+      const begin = (name: string) => {
+        const headers = { ":method": "POST", ":path": `/test.v1.ThingService/${name}`, te: "trailers" };
+        return session.request({ ...headers, "content-type": "application/grpc" });
+      };
+      const statusOf = (stream: ClientHttp2Stream) =>
+        new Promise<string>((resolve) => {
+          const look = (headers: IncomingHttpHeaders) => {
+            if (headers["grpc-status"] !== undefined) resolve(String(headers["grpc-status"]));
+          };
+          stream.on("response", look).on("trailers", look).resume();
+        });
+      try {
+        const waiting = Array.from({ length: 2 * callsMax }, () => begin("Read").on("error", () => {}));
+        const calls = await fill();
+        const refused = begin("Read");
+        // The bridge does not wait for it.
+        if (implementation === "connect") refused.end(Buffer.alloc(5));
+        assert.equal(await statusOf(refused), String(Code.ResourceExhausted));
+        // What has no limit of this kind goes on to where it belongs.
+        assert.equal(await statusOf(begin("Nothing").end(Buffer.alloc(5))), String(Code.Unimplemented));
+        assert.equal(waiting.filter(({ closed }) => closed).length, 0);
+        release();
+        await Promise.all(calls);
+      } finally {
+        session.destroy();
+      }
     });
 
     it("goes on with streams, which have limits of their own", async () => {

@@ -11,6 +11,7 @@ import type { RpcLimits } from "../limits.ts";
 import { listen, trackSockets } from "../listen.ts";
 import { healthFiles } from "../standard-services.ts";
 import { addToServer } from "./bridge.ts";
+import { guardDoor } from "./door.ts";
 
 /** A gRPC server by grpc-js, with the official health and reflection services. See createGrpcServer. */
 export function createBridgeServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
@@ -26,6 +27,7 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
   new ReflectionService(describe(options.contract)).addToServer(server);
   // The sockets are ours, so that a stop can cut them: grpc-js and HTTP/2 close one only when its peer has read everything.
   const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
+  guardDoor(server, { registrations, admission });
   const listener = createServer({ noDelay: true }, injectConnection);
   listener.maxConnections = limits.connectionsMax;
   const cutAll = trackSockets(listener);

@@ -1,0 +1,61 @@
+import type { Http2Server, IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Server, StatusObject } from "@grpc/grpc-js";
+import type { Admission } from "../admission.ts";
+import type { ServiceRegistration } from "../implement.ts";
+import { methodPath } from "../policy.ts";
+import { statusOfError } from "./status.ts";
+
+/**
+ * Answers single calls that the admission would not let in, before grpc-js makes anything of them: that saves a third of what a
+ * refusal costs. What passes has no place yet; it asks for one once its message is there, so that nobody holds a place by
+ * being slow to send it. To be called after a connection injector was made of the server. Throws when grpc-js has changed.
+ */
+export function guardDoor(
+  server: Server,
+  options: { readonly registrations: readonly ServiceRegistration[]; readonly admission: Admission },
+): void {
+  const { registrations, admission } = options;
+  const methods = new Map<string | undefined, DescMethod>();
+  for (const method of registrations.flatMap(({ service }) => service.methods)) {
+    if (method.methodKind === "unary") methods.set(`/${methodPath(method)}`, method);
+  }
+  const answer = headersOf(statusOfError(admission.refusal()));
+  const http2Server = innerServer(server);
+  const [serve, ...others] = http2Server.listeners("stream");
+  if (serve === undefined || others.length > 0) throw new Error("grpc-js does not listen to streams as it did");
+
+  http2Server.removeListener("stream", serve as () => void);
+  http2Server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
+    const method = methods.get(headers[":path"]);
+    if (method === undefined || !admission.refuses(method)) serve.call(http2Server, stream, headers, ...rest);
+    else void refuse(stream, admission, answer);
+  });
+}
+
+async function refuse(stream: ServerHttp2Stream, admission: Admission, answer: OutgoingHttpHeaders): Promise<void> {
+  // Its caller may go, or its connection break, at any time.
+  stream.on("error", () => {});
+  stream.resume();
+  await admission.keepBack();
+  if (!stream.destroyed && !stream.closed) stream.respond(answer, { endStream: true });
+}
+
+/** Nothing but trailers, as grpc-js sends a status before any message. */
+function headersOf({ code, details = "", metadata }: Partial<StatusObject>): OutgoingHttpHeaders {
+  return {
+    ":status": 200,
+    "content-type": "application/grpc+proto",
+    "grpc-status": String(code),
+    "grpc-message": encodeURI(details),
+    ...metadata?.toHttp2Headers(),
+  };
+}
+
+// grpc-js does not show it, but keeps it in a field of this name.
+function innerServer(server: Server): Http2Server {
+  const { http2Servers } = server as unknown as { http2Servers?: Map<Http2Server, unknown> };
+  const [http2Server] = http2Servers?.keys() ?? [];
+  if (http2Server === undefined) throw new Error("grpc-js does not keep its HTTP/2 server where it did");
+  return http2Server;
+}
