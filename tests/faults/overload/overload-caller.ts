@@ -23,6 +23,8 @@ export interface CallerTask {
   readonly wire: "grpc" | "rest";
   readonly method: "CreateOrder" | "GetProduct";
   readonly token: string;
+  /** How many connections the calls are spread over. */
+  readonly connections: number;
   /** Resource name of a product of which there is enough. */
   readonly product: string;
   readonly seconds: number;
@@ -61,9 +63,8 @@ export interface Quantiles {
   readonly max: number;
 }
 
-const connections = 32;
-
 async function runCalls(task: CallerTask): Promise<CallerReport> {
+  const { connections } = task;
   const open = () => connect(task.url).on("error", () => {});
   const sessions = Array.from({ length: connections }, open);
   const [good, refused]: [number[], number[]] = [[], []];

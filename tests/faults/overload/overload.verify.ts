@@ -23,6 +23,8 @@ const deadlineMs = 1_000;
 const crowds = [16, 32, 64, 128];
 const [warmUpSeconds, crowdSeconds] = [5, 6];
 const overloadSeconds = Number(process.env.SECONDS ?? 60);
+/** A gateway is called by many; a service by gateways and other services. */
+const [gatewayConnections, serviceConnections] = [32, 4];
 const refusalP50MaxMs = 200;
 /** The peak is the best of several crowds, and one crowd varies by a sixth: what has not recovered is far below. */
 const recoveredShareMin = 0.7;
@@ -71,8 +73,10 @@ describe("a shop that is asked for more than it can do", function () {
       await processors?.moveGateway(system, where === "gateway");
       // An access token would not last for all cases.
       const { token = "" } = await newCustomer(system.gateway);
+      const connections = where === "service" ? serviceConnections : gatewayConnections;
       const call = (seconds: number, load: CallerTask["load"]) => {
-        return runCaller({ url, wire, method, token, product, seconds, deadlineMs, load }, processors?.callers);
+        const task = { url, wire, method, connections, token, product, seconds, deadlineMs, load };
+        return runCaller(task, processors?.callers);
       };
       await call(warmUpSeconds, { callers: 32 });
       let [peak, best] = [0, 0];
