@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { countResults } from "./test-counts.ts";
+import { countResults, failureReport } from "./test-counts.ts";
 
 describe("countResults", () => {
   it("reads the last counts that mocha prints", () => {
@@ -17,5 +17,17 @@ describe("countResults", () => {
     assert.deepEqual(countResults("Error: no such file\n", 1), { passed: 0, failed: 1, skipped: 0 });
     assert.deepEqual(countResults("", 0), { passed: 0, failed: 1, skipped: 0 });
     assert.equal(countResults("  3 passing (1s)\n", 7).failed, 1);
+  });
+});
+
+describe("failureReport", () => {
+  it("is what mocha says after its counts, without colours", () => {
+    const output =
+      "  thing\n    1) sinks\n\n  12 passing (3s)\n\u001b[31m  1 failing\u001b[0m\n\n  1) thing\n\n       Error: sank\n\n\n";
+    assert.equal(failureReport(output), "  1 failing\n\n  1) thing\n\n       Error: sank");
+  });
+
+  it("is empty where nothing failed", () => {
+    assert.equal(failureReport("  12 passing (3s)\n"), "");
   });
 });

@@ -25,3 +25,10 @@ export function countResults(output: string, exitCode: number): TestCounts {
     skipped: last("pending"),
   };
 }
+
+/** What mocha's spec reporter says of the tests that failed, without colours: "" where none did. */
+export function failureReport(output: string): string {
+  const plain = output.replace(colors, "");
+  const start = [...plain.matchAll(/^ {2}\d+ failing$/gm)].at(-1)?.index;
+  return start === undefined ? "" : plain.slice(start).trimEnd();
+}

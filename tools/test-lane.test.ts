@@ -23,6 +23,12 @@ describe("a lane of tests", () => {
     assert.equal((await shownBy(run("console.log('  3 passing (1s)'); process.exitCode = 7"))).counts.failed, 1);
   });
 
+  it("tells what failed again, once it has ended", async () => {
+    const lane = run("console.log('  3 passing (1s)\\n  1 failing\\n\\n  1) ship sinks'); process.exitCode = 1");
+    await shownBy(lane);
+    assert.equal(lane.failures(), "  1 failing\n\n  1) ship sinks");
+  });
+
   it("is ended and fails when it goes on after its last test", async () => {
     const { text, counts } = await shownBy(run("console.log('  3 passing (1s)'); setInterval(() => {}, 1000)", 50));
     assert.match(text, /A test left something running/);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { countResults, type TestCounts } from "./test-counts.ts";
+import { countResults, failureReport, type TestCounts } from "./test-counts.ts";
 
 /** How long mocha may take to end after its last test. What still runs then was left open by a test, which is a failure. */
 const exitTimeMaxMs = 60_000;
@@ -8,6 +8,8 @@ const exitTimeMaxMs = 60_000;
 export interface TestLane {
   /** Prints what it has said so far, goes on with what it says, and resolves with its counts when it has ended. */
   show(out: { write(text: string): unknown }): Promise<TestCounts>;
+  /** What it has said of the tests that failed: "" where none has. */
+  failures(): string;
   /** Sends a signal to it and to all that it started. */
   end(signal: NodeJS.Signals): void;
 }
@@ -62,5 +64,6 @@ export function startLane(options: {
       if (isStuck) out.write(`A test left something running: mocha did not end within ${exitTimeMs / 1000} s.\n`);
       return countResults(output, code);
     },
+    failures: () => failureReport(output),
   };
 }

@@ -35,6 +35,9 @@ for (const lane of lanes) {
   failed += counts.failed;
   skipped += counts.skipped;
 }
+// Said again where several halves were shown: the last half is thousands of lines, and many readers keep only the end.
+const failures = lanes.map((lane) => lane.failures()).filter((report) => report !== "");
+if (lanes.length > 1 && failures.length > 0) console.log(`\nWhat failed, once more:\n\n${failures.join("\n\n")}\n`);
 if (skipped > 0) console.log(`${skipped} skipped`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
