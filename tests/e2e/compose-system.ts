@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { AuditSource } from "../../tools/audit/finding.ts";
@@ -16,17 +16,6 @@ const portNames = [
   ...["GATEWAY_PORT", "RABBITMQ_MANAGEMENT_PORT"],
   ...serviceNames.flatMap((service) => Object.values(portVariables(service))),
 ];
-
-/** Why compose.yaml cannot be tried here; undefined when it can. */
-export function whyNoCompose(): string | undefined {
-  try {
-    execFileSync("docker", ["compose", "version"], { stdio: "ignore" });
-    execFileSync("docker", ["info"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return "no Docker engine with compose answers here, so compose.yaml is not tried";
-  }
-}
 
 /** A system of containers, for tests that need more of it. */
 export interface ComposeSystem extends System {

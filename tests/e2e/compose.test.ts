@@ -10,9 +10,10 @@ import { it } from "mocha";
 import { answersOk, waitUntil } from "../../tools/stack/ready.ts";
 import { describeCheckout } from "./checkout-suite.ts";
 import { forgetInDocker, poisonInDocker } from "./compose-poison.ts";
-import { type ComposeSystem, startComposeSystem, whyNoCompose } from "./compose-system.ts";
+import { type ComposeSystem, startComposeSystem } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
 import { type Answer, logIn, newProduct } from "./shop-client.ts";
+import { whyNoCompose } from "./why-no-compose.ts";
 
 /** For how long at least the gateway tries again to reach a service that was there a moment ago. */
 const patienceMs = 1_500;
