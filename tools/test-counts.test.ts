@@ -3,8 +3,9 @@ import { describe, it } from "mocha";
 import { countResults, failureReport } from "./test-counts.ts";
 
 describe("countResults", () => {
-  it("reads the last counts that mocha prints", () => {
-    const output = "  thing\n    ✔ 3 passing ships\n\n  12 passing (3s)\n  2 pending\n  1 failing\n\n  1) thing\n";
+  it("reads the counts that mocha prints, and no counts in what a failed test tells", () => {
+    const told = "  1) thing\n       Error: npm test failed:\n  4 passing (1s)\n  3 failing\n";
+    const output = `  thing\n    ✔ 3 passing ships\n\n  12 passing (3s)\n  2 pending\n  1 failing\n\n${told}`;
     assert.deepEqual(countResults(output, 1), { passed: 12, failed: 1, skipped: 2 });
   });
 
@@ -24,7 +25,7 @@ describe("failureReport", () => {
   it("is what mocha says after its counts, without colours", () => {
     const output =
       "  thing\n    1) sinks\n\n  12 passing (3s)\n\u001b[31m  1 failing\u001b[0m\n\n  1) thing\n\n       Error: sank\n\n\n";
-    assert.equal(failureReport(output), "  1 failing\n\n  1) thing\n\n       Error: sank");
+    assert.equal(failureReport(output), "  12 passing (3s)\n  1 failing\n\n  1) thing\n\n       Error: sank");
   });
 
   it("is empty where nothing failed", () => {

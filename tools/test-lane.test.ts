@@ -26,7 +26,7 @@ describe("a lane of tests", () => {
   it("tells what failed again, once it has ended", async () => {
     const lane = run("console.log('  3 passing (1s)\\n  1 failing\\n\\n  1) ship sinks'); process.exitCode = 1");
     await shownBy(lane);
-    assert.equal(lane.failures(), "  1 failing\n\n  1) ship sinks");
+    assert.equal(lane.failures(), "  3 passing (1s)\n  1 failing\n\n  1) ship sinks");
   });
 
   it("is ended and fails when it goes on after its last test", async () => {

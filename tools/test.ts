@@ -19,8 +19,16 @@ const colors = process.stdout.isTTY ? ["--color"] : [];
 const chosen = process.argv.slice(2);
 // A make that a test runs is nobody's part: told of the one above it, it would say in which folder it works.
 const { MAKEFLAGS: _, MAKELEVEL: __, MFLAGS: ___, ...env } = process.env;
-const lanes = (chosen.length > 0 ? [chosen] : [longTests, otherTests]).map((files) =>
-  startLane({ command: process.execPath, args: [mocha, ...leftOpen, ...colors, ...files], cwd: rootDir, env }),
+// Servers share their ports with others of the same user, so two that are started on one port at once would answer each
+// other's calls.
+const portsOfLanes = ["10000-21000", "21000-32000"];
+const lanes = (chosen.length > 0 ? [chosen] : [longTests, otherTests]).map((files, index) =>
+  startLane({
+    command: process.execPath,
+    args: [mocha, ...leftOpen, ...colors, ...files],
+    cwd: rootDir,
+    env: { ...env, FREE_PORTS: portsOfLanes[index] },
+  }),
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {

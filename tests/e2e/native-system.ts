@@ -7,6 +7,7 @@ import { databaseFile } from "../../tools/audit/database-file.ts";
 import type { AuditSource } from "../../tools/audit/finding.ts";
 import { queueDepths } from "../../tools/audit/queue-depths.ts";
 import { resetAdmin } from "../../tools/stack/admin-account.ts";
+import { lastLogLines } from "../../tools/stack/log-tail.ts";
 import { type Stack, type StackOptions, startStack } from "../../tools/stack/stack.ts";
 import { reachable } from "./reachable.ts";
 import { logIn } from "./shop-client.ts";
@@ -37,6 +38,8 @@ export async function startNativeSystem(options: Partial<StackOptions> = {}): Pr
     const { token = "" } = await logIn(stack.urls.gateway, admin);
     return { ...nativeSystem({ stack, dataDir, token }), admin, close };
   } catch (error) {
+    for (const { name } of stack.status())
+      console.error(`${name}:\n${lastLogLines(join(dataDir, "logs", `${name}.log`))}`);
     await close();
     throw error;
   }

@@ -51,4 +51,10 @@ describe("ports", () => {
     assert.equal(new Set(ports).size, 20);
     assert.ok(ports.every((port) => port >= 10_000 && port < 32_768));
   });
+
+  it("keeps to the range it is given, and says when that has too few", async () => {
+    const ports = await freePorts(20, "12000-12100");
+    assert.ok(ports.every((port) => port >= 12_000 && port < 12_100));
+    await assert.rejects(freePorts(20, "12000-12010"), /^StackError: No 20 free ports between 12000 and 12010\.$/);
+  });
 });

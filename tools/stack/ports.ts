@@ -3,9 +3,8 @@ import { waitUntil } from "./ready.ts";
 import { byService, type NamedPort, type StackPorts, serviceNames } from "./stack-config.ts";
 import { StackError } from "./stack-error.ts";
 
-const lowestPort = 10_000;
 /** From 32768 on, Linux hands ports to outgoing connections, which can take one between our look and our use. */
-const highestPort = 32_000;
+const allPorts = "10000-32000";
 const attemptsMax = 2_000;
 /** Most outgoing connections of this machine to itself, which is what takes a loopback port, are over by then. */
 const outgoingWaitMs = 15_000;
@@ -40,8 +39,13 @@ function isListenedOn(port: number): Promise<boolean> {
   }).finally(() => socket.destroy());
 }
 
-/** `count` different free ports below the range of outgoing connections. */
-export async function freePorts(count: number): Promise<number[]> {
+/**
+ * `count` different free ports below the range of outgoing connections, of FREE_PORTS=LOWEST-HIGHEST where that is set:
+ * nobody holds a port until its server listens, so whoever starts servers at the same time gets ports of his own. Throws a
+ * StackError when there are not so many.
+ */
+export async function freePorts(count: number, range = process.env.FREE_PORTS ?? allPorts): Promise<number[]> {
+  const [lowestPort = 0, highestPort = 0] = range.split("-").map(Number);
   const found = new Set<number>();
   for (let attempt = 0; attempt < attemptsMax && found.size < count; attempt++) {
     const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));

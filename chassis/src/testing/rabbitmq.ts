@@ -13,8 +13,7 @@ const portAttemptsMax = 200;
 const removeAttemptsMax = 20;
 const removePauseMs = 25;
 // Outgoing connections take ports from 32768 on; a node that loses its port to one of them fails with a riddle.
-const portMin = 20_000;
-const portMax = 32_000;
+const allPorts = "20000-32000";
 
 const serverFolders = [
   "/usr/lib/rabbitmq/bin",
@@ -222,7 +221,9 @@ function answersAmqp(port: number): Promise<boolean> {
   });
 }
 
+/** Of FREE_PORTS=LOWEST-HIGHEST where that is set: whoever starts servers at the same time has others. */
 async function freePorts(count: number): Promise<number[]> {
+  const [portMin = 0, portMax = 0] = (process.env.FREE_PORTS ?? allPorts).split("-").map(Number);
   const found = new Set<number>();
   for (let attempt = 0; attempt < portAttemptsMax && found.size < count; attempt++) {
     const port = portMin + Math.floor(Math.random() * (portMax - portMin));
