@@ -7,6 +7,7 @@ import { databaseFile } from "../../tools/audit/database-file.ts";
 import type { AuditSource } from "../../tools/audit/finding.ts";
 import { queueDepths } from "../../tools/audit/queue-depths.ts";
 import { resetAdmin } from "../../tools/stack/admin-account.ts";
+import { unreachedServices } from "../../tools/stack/gateway-reaches.ts";
 import { lastLogLines } from "../../tools/stack/log-tail.ts";
 import { type Stack, type StackOptions, startStack } from "../../tools/stack/stack.ts";
 import { reachable } from "./reachable.ts";
@@ -34,6 +35,8 @@ export async function startNativeSystem(options: Partial<StackOptions> = {}): Pr
   };
   try {
     await stack.ready();
+    const isReached = async () => (await unreachedServices(stack.ports)).length === 0;
+    await eventually("the gateway reaches every service", isReached);
     const admin = await resetAdmin({ rootDir, dataDir, env: process.env });
     const { token = "" } = await logIn(stack.urls.gateway, admin);
     return { ...nativeSystem({ stack, dataDir, token }), admin, close };

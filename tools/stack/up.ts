@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DaemonPlan } from "./daemon.ts";
 import { down } from "./down.ts";
 import { provideEnvoy } from "./envoy.ts";
+import { unreachedServices } from "./gateway-reaches.ts";
 import { lastLogLines } from "./log-tail.ts";
 import { isPartReady } from "./part-ready.ts";
 import { checkPortsFree } from "./ports.ts";
@@ -20,7 +21,7 @@ const readyTimeoutMs = 120_000;
 /** A part that ended this often before it was ready once will not become ready by waiting. */
 const restartsMax = 4;
 
-/** Starts what is missing of the native stack and resolves when a call through the gateway works. */
+/** Starts what is missing of the native stack and resolves when calls through the gateway reach every service. */
 export async function up(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
   const { dataDir } = config;
   const running = readRunState(dataDir);
@@ -89,10 +90,11 @@ async function waitForAll(config: StackConfig, report: (line: string) => void): 
         return true;
       }
     }
-    return ready.size === state.processes.length;
+    return ready.size === state.processes.length && (await unreachedServices(config.ports)).length === 0;
   }, readyTimeoutMs);
   if (isUp && failed === undefined && state !== undefined) return;
-  const missing = state?.processes.filter(({ name }) => !ready.has(name)).map(({ name }) => name) ?? [];
+  const notReady = state?.processes.filter(({ name }) => !ready.has(name)).map(({ name }) => name) ?? [];
+  const missing = notReady.length > 0 ? notReady : ["envoy"];
   const named = failed?.name ?? missing[0];
   const log = named === undefined ? "" : `\n${lastLogLines(join(config.dataDir, "logs", `${named}.log`))}`;
   await down(config.dataDir, () => {});
