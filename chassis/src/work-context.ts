@@ -18,23 +18,23 @@ export interface WorkContext {
   readonly isOver?: () => boolean;
 }
 
-const storage = new AsyncLocalStorage<WorkContext>();
+const storage = new AsyncLocalStorage<WorkContext | undefined>();
 
-/** Runs work, and everything it awaits, in context. Returns what work returns and lets its errors through. */
-export function runInContext<T>(context: WorkContext, work: () => T): T {
+/** Runs work, and everything it awaits, in context, or outside of any. Returns what work returns and lets its errors through. */
+export function runInContext<T>(context: WorkContext | undefined, work: () => T): T {
   return storage.run(context, work);
-}
-
-/**
- * Runs work that goes on after the call or message that caused it, and everything it awaits: in the same trace, but
- * without a deadline and without a caller who could go.
- */
-export function runOnItsOwn<T>(work: () => T): T {
-  const { trace, work: what } = storage.getStore() ?? {};
-  return trace === undefined ? work() : storage.run({ trace, work: what }, work);
 }
 
 /** The context of the work that calls it; undefined outside of any, as in timers of the process itself. */
 export function currentContext(): WorkContext | undefined {
   return storage.getStore();
+}
+
+/**
+ * The context for what goes on after the call or message that caused it: the same trace, but no deadline and no caller who
+ * could go. Undefined outside of any.
+ */
+export function contextOnItsOwn(): WorkContext | undefined {
+  const context = storage.getStore();
+  return context && { trace: context.trace, work: context.work };
 }

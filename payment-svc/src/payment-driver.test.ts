@@ -72,9 +72,29 @@ describe("the payment driver", () => {
     await new Promise(setImmediate);
     due = captures(1);
     const [trace, { signal }] = [newTrace(), new AbortController()];
-    runInContext({ trace, work: "a call", deadlineTime: 1, signal, isOver: () => true }, driver.nudge);
+    runInContext({ trace, work: "a call", deadlineTime: 1, signal, isOver: () => true }, () => driver.nudge("o0"));
     await eventually("it is done", () => contexts.length === 1);
     assert.deepEqual(contexts, [{ trace, work: "a call" }]);
+  });
+
+  it("works for each payment in the trace of whoever asked for it, also when one look finds the work of all", async () => {
+    due = [];
+    const found: [string, unknown][] = [];
+    start(async (task) => {
+      found.push([task.paymentId, currentContext()?.trace]);
+      await new Promise((resolve) => setImmediate(resolve));
+      remove(task);
+    });
+    await new Promise(setImmediate);
+    due = captures(3);
+    const traces = [newTrace(), newTrace()];
+    for (const [index, trace] of traces.entries()) runInContext({ trace }, () => driver.nudge(`o${index}`));
+    await eventually("it is done", () => due.length === 0);
+    assert.deepEqual(found, [
+      ["o0", traces[0]],
+      ["o1", traces[1]],
+      ["o2", undefined],
+    ]);
   });
 
   it("tells what is under way that it is over when it stops, and begins nothing more", async () => {
@@ -86,7 +106,7 @@ describe("the payment driver", () => {
     });
     await eventually("as many as may are under way", () => begun === callsMax);
     await driver.stop();
-    driver.nudge();
+    driver.nudge("o0");
     assert.equal(begun, callsMax);
   });
 });

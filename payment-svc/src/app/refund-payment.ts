@@ -11,13 +11,13 @@ export type RefundPayment = (
 
 /**
  * Creates the command that accepts a refund, once for each payment and request id, for ever. It only writes: the driver
- * asks the provider, and `onWork` is told that it may have to. It throws `not_found` PAYMENT_NOT_FOUND and what the
+ * asks the provider, and `onWork` is told the payment for which it may have to. It throws `not_found` PAYMENT_NOT_FOUND and what the
  * domain refuses.
  */
 export function createRefundPayment(deps: {
   payments: Pick<PaymentStore, "refund">;
   now: () => number;
-  onWork: () => void;
+  onWork: (paymentId: string) => void;
 }): RefundPayment {
   return async ({ paymentId, amount, reason }, request) => {
     const { requestId, hash: requestHash } = request;
@@ -26,7 +26,7 @@ export function createRefundPayment(deps: {
       if (found === undefined) throw paymentNotFound(paymentId);
       return requestRefund(found, { requestId, requestHash, amount, reason }, time);
     });
-    deps.onWork();
+    deps.onWork(paymentId);
     return payment;
   };
 }

@@ -15,24 +15,24 @@ export interface SettlePayments {
   cancel(order: { id: string; userId: string }, message: IncomingMessage): Promise<MessageResult>;
 }
 
-/** Creates the commands. `onWork` is told that the provider may have to be asked. */
+/** Creates the commands. `onWork` is told for which payment the provider may have to be asked. */
 export function createSettlePayments(deps: {
   payments: Pick<PaymentStore, "handle">;
   now: () => number;
-  onWork: () => void;
+  onWork: (paymentId: string) => void;
 }): SettlePayments {
   const { payments, now, onWork } = deps;
   return {
     async open(input, message) {
       const time = now();
       const result = await payments.handle(input.id, message, (payment) => openPayment(payment, input, time));
-      onWork();
+      onWork(input.id);
       return result;
     },
     async cancel(order, message) {
       const time = now();
       const result = await payments.handle(order.id, message, (payment) => cancelPayment(payment, order, time));
-      onWork();
+      onWork(order.id);
       return result;
     },
   };

@@ -1,4 +1,10 @@
-import type { Http2Server, IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Server, StatusObject } from "@grpc/grpc-js";
 import type { Admission } from "../admission.ts";
@@ -7,7 +13,7 @@ import { methodPath } from "../policy.ts";
 import { statusOfError } from "./status.ts";
 
 /**
- * Answers single calls that the admission would not let in, before grpc-js makes anything of them: that saves a third of what a
+ * Answers single calls that the admission would not let in, before grpc-js makes anything of them: that saves half of what a
  * refusal costs. What passes has no place yet; it asks for one once its message is there, so that nobody holds a place by
  * being slow to send it. To be called after a connection injector was made of the server. Throws when grpc-js has changed.
  */
@@ -38,7 +44,10 @@ async function refuse(stream: ServerHttp2Stream, admission: Admission, answer: O
   stream.on("error", () => {});
   stream.resume();
   await admission.keepBack();
-  if (!stream.destroyed && !stream.closed) stream.respond(answer, { endStream: true });
+  if (stream.destroyed || stream.closed) return;
+  stream.respond(answer, { endStream: true });
+  // Who goes on sending would have it read without an end, and hold the stream for as long.
+  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 /** Nothing but trailers, as grpc-js sends a status before any message. */
