@@ -16,7 +16,7 @@ export const settings = {
   ),
   missingPriceTimeoutMs: integer(
     "MISSING_PRICE_TIMEOUT_MS",
-    "How long an order waits for product-svc when a price is not known at all, before it is refused",
+    "How long an order waits for product-svc when a price is not known at all, before it is refused; a few may at a time",
     { min: 1, max: 4_000, fallback: "2000" },
   ),
   priceMaxAgeMs: integer("PRICE_MAX_AGE_MS", "For how long a price is taken without asking product-svc", {

@@ -92,6 +92,10 @@ describe("the call from order-svc to product-svc", () => {
       const product = `products/${newId()}`;
       await eventually("an order is taken", () => order(product));
       for (const { timeout } of allCalls()) assert.ok(timeoutMsOf(timeout) <= 2_000, String(timeout));
+      assert.ok(
+        allCalls().some(({ timeout }) => timeoutMsOf(timeout) > 100),
+        "no call had more than 100 ms",
+      );
       forget();
       await eventually("product-svc is asked again", async () => (await order(product)) && allCalls().length > 0);
       for (const { timeout } of allCalls()) assert.ok(timeoutMsOf(timeout) <= 100, String(timeout));

@@ -35,11 +35,18 @@ describe("placeholders of prepared statements", () => {
     database.orm.insert(things).values([cup, mug]).run();
     const update = database.orm
       .update(things)
-      .set(placeholdersFor(["isNew"]))
+      .set(placeholdersFor(things, ["isNew"]))
       .where(eq(things.id, sql.placeholder("id")))
       .prepare();
     update.run({ id: "mug", isNew: true });
     assert.deepEqual(all(), [cup, { ...mug, isNew: true }]);
+  });
+
+  it("are refused for a column whose null would be saved as something else, and for none that is not there", () => {
+    const loose = sqliteTable("loose", { id: text("id").primaryKey(), isNew: integer("is_new", { mode: "boolean" }) });
+    assert.throws(() => placeholders(loose), /null in "isNew" would not be saved as NULL/);
+    // @ts-expect-error: the compiler knows the columns.
+    assert.throws(() => placeholdersFor(things, ["isOld"]), /no column "isOld"/);
   });
 
   it("replace a row that exists by what could not be inserted", () => {

@@ -2,13 +2,26 @@ import { type AnySQLiteColumn, type AnySQLiteTable, getTableColumns, type SQL, s
 
 // For statements that are prepared once: building one anew costs more than running it.
 
-/** A placeholder for each column of a table, by the name the schema gives it: the values of a prepared insert. */
+/**
+ * A placeholder for each column of a table, by the name the schema gives it: the values of a prepared insert. Throws for a
+ * column that may be null and is not saved as it is: Drizzle would encode the null of a prepared statement.
+ */
 export function placeholders<T extends AnySQLiteTable>(table: T): T["$inferInsert"] {
-  return placeholdersFor(columnsOf(table).map(([name]) => name)) as T["$inferInsert"];
+  return placeholdersFor(table, Object.keys(getTableColumns(table)));
 }
 
-/** A placeholder for each of the given columns: what a prepared update sets. */
-export function placeholdersFor<Name extends string>(names: readonly Name[]): Record<Name, never> {
+/** A placeholder for each of the given columns: what a prepared update sets. Throws as `placeholders` does. */
+export function placeholdersFor<T extends AnySQLiteTable, Name extends keyof T["$inferInsert"] & string>(
+  table: T,
+  names: readonly Name[],
+): Record<Name, never> {
+  const columns: Record<string, AnySQLiteColumn> = getTableColumns(table);
+  for (const name of names) {
+    const column = columns[name];
+    if (column === undefined) throw new Error(`the table has no column "${name}"`);
+    if (!column.notNull && !["string", "number"].includes(column.dataType))
+      throw new Error(`null in "${name}" would not be saved as NULL by a prepared statement`);
+  }
   // It is no value of any column, but Drizzle takes it for one of each.
   return Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])) as Record<Name, never>;
 }

@@ -90,7 +90,7 @@ export type PriceNeed = "fresher" | "missing";
 
 /**
  * Asks product-svc. Never throws because product-svc is away, slow or broken: that is the answer "unavailable". It is waited
- * for longer when prices are missing.
+ * for longer when prices are missing, by a few orders at a time.
  */
 export interface ProductCatalogue {
   fetch(productIds: readonly string[], need: PriceNeed): Promise<CatalogueAnswer>;

@@ -73,17 +73,35 @@ describe("the view of product-svc's catalogue", () => {
     assert.equal(warnings.length, before + 1);
   });
 
-  for (const [need, timeouts] of [
-    ["fresher", { timeoutMs: 1, missingTimeoutMs: 60_000 }],
-    ["missing", { timeoutMs: 60_000, missingTimeoutMs: 1 }],
-  ] as const) {
-    it(`waits as long as it may for an answer that does not come for prices ("${need}")`, async () => {
-      const catalogue = catalogueAnsweredBy(
+  describe("an answer that does not come", () => {
+    const unanswered = (timeouts: typeof patience) =>
+      catalogueAnsweredBy(
         (_, { signal }) =>
           new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
         timeouts,
       );
-      assert.deepEqual(await catalogue.fetch(["cup"], need), { kind: "unavailable" });
+    const waits = async (asked: Promise<unknown>) => {
+      const startTime = performance.now();
+      assert.deepEqual(await asked, { kind: "unavailable" });
+      return performance.now() - startTime;
+    };
+
+    it("is waited for shortly where an older price is known", async () => {
+      await waits(unanswered({ timeoutMs: 1, missingTimeoutMs: 60_000 }).fetch(["cup"], "fresher"));
     });
-  }
+
+    it("is waited for longer where none is, and never for less than for a fresher one", async () => {
+      const longer = await waits(unanswered({ timeoutMs: 1, missingTimeoutMs: 300 }).fetch(["cup"], "missing"));
+      assert.ok(longer >= 299, `${longer} ms`);
+      const notLess = await waits(unanswered({ timeoutMs: 300, missingTimeoutMs: 1 }).fetch(["cup"], "missing"));
+      assert.ok(notLess >= 299, `${notLess} ms`);
+    });
+
+    it("is waited for longer by a few only, and by others once those are gone", async () => {
+      const catalogue = unanswered({ timeoutMs: 1, missingTimeoutMs: 1_000 });
+      const asked = Array.from({ length: 20 }, () => waits(catalogue.fetch(["cup"], "missing")));
+      assert.equal((await Promise.all(asked)).filter((ms) => ms >= 999).length, 8);
+      assert.ok((await waits(catalogue.fetch(["cup"], "missing"))) >= 999);
+    });
+  });
 });

@@ -10,8 +10,14 @@ import { toPricedProduct } from "./product-message.ts";
 const expectedCodes: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.ResourceExhausted];
 
 /**
+ * How many orders may wait for a missing price for longer than the others. While they wait they count as work under way: were
+ * they many, a product-svc that hangs would have other orders refused.
+ */
+const patientMax = 8;
+
+/**
  * Creates the view of product-svc's catalogue over RPC. No error of the other service leaves it, and no order waits longer
- * for it than `timeoutMs`, or `missingTimeoutMs` where it cannot do without the answer.
+ * for it than `timeoutMs`, or `missingTimeoutMs` where it cannot do without the answer and only a few others wait like that.
  */
 export function createProductCatalogue(deps: {
   client: Pick<Client<typeof ProductService>, "batchGetProducts">;
@@ -19,15 +25,20 @@ export function createProductCatalogue(deps: {
   timeoutMs: number;
   missingTimeoutMs: number;
 }): ProductCatalogue {
+  let patient = 0;
   return {
     async fetch(productIds, need) {
-      const timeoutMs = need === "missing" ? deps.missingTimeoutMs : deps.timeoutMs;
+      const isPatient = need === "missing" && patient < patientMax;
+      const timeoutMs = isPatient ? Math.max(deps.timeoutMs, deps.missingTimeoutMs) : deps.timeoutMs;
+      if (isPatient) patient++;
       try {
         const names = productIds.map((id) => toName("products", id));
         const { products } = await deps.client.batchGetProducts({ names }, { timeoutMs });
         return { kind: "found", products: products.map(toPricedProduct) };
       } catch (error) {
         return toAnswer(error, productIds, deps.log);
+      } finally {
+        if (isPatient) patient--;
       }
     },
   };

@@ -35,7 +35,7 @@ export function createOrderWriter(database: Database) {
   const insertEntry = orm.insert(orderEvents).values(placeholders(orderEvents)).prepare();
   const updateOrder = orm
     .update(orders)
-    .set(placeholdersFor(changing))
+    .set(placeholdersFor(orders, changing))
     .where(eq(orders.id, sql.placeholder("id")))
     .prepare();
 

@@ -17,7 +17,7 @@ export function createProductWriter({ orm }: Database, now: () => number) {
   const insertProduct = orm.insert(products).values(productValues).prepare();
   const updateProduct = orm.update(products).set(productChanges).where(isProduct).prepare();
   // Nothing else of a product moves with an order, and no index has to be touched for it.
-  const stock = placeholdersFor(["available", "held", "sold"]);
+  const stock = placeholdersFor(products, ["available", "held", "sold"]);
   const updateStock = orm.update(products).set(stock).where(isProduct).prepare();
   const { seq: ___, ...adjustmentValues } = placeholders(stockAdjustments);
   const insertAdjustment = orm.insert(stockAdjustments).values(adjustmentValues).prepare();
@@ -26,7 +26,7 @@ export function createProductWriter({ orm }: Database, now: () => number) {
     .values(placeholders(reservations))
     .onConflictDoUpdate({
       target: reservations.orderId,
-      set: placeholdersFor(["state", "version", "updateTime"]),
+      set: placeholdersFor(reservations, ["state", "version", "updateTime"]),
     })
     .prepare();
   const insertLine = orm.insert(reservationLines).values(placeholders(reservationLines)).prepare();
