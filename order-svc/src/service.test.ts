@@ -193,6 +193,11 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       neighbours.manners.payment = "silent";
       const name = await place();
       await eventually("the event is out", () => neighbours.heard.includes("shop.order.v1.OrderPlaced"));
+      // The time to answer begins when the broker has confirmed it, which may be later than it was heard.
+      await eventually("it is known to be out", async () => {
+        const metrics = await (await fetch(`${service.httpUrl}/metrics`)).text();
+        return /^outbox_pending_events\{.*\} 0$/m.test(metrics);
+      });
       await service.stop();
 
       clock.advance(900_001);

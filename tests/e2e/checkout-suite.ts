@@ -60,7 +60,7 @@ export function describeCheckout(
     });
 
     it("goes through AWAITING_PAYMENT on the way", async () => {
-      const order = await ada.order([{ product: cup, quantity: 1 }], "tok_delay_1500");
+      const order = await ada.order([{ product: cup, quantity: 1 }], "tok_delay_4000");
       await ada.reaches(order, "AWAITING_PAYMENT");
       assert.equal((await ada.settles(order)).state, "STATE_CONFIRMED");
     });
@@ -85,7 +85,7 @@ export function describeCheckout(
     });
 
     it("cancels an order that waits for its payment, and returns what was captured meanwhile", async () => {
-      const order = await ada.order([{ product: cup, quantity: 1 }], "tok_delay_1500");
+      const order = await ada.order([{ product: cup, quantity: 1 }], "tok_delay_4000");
       await ada.reaches(order, "AWAITING_PAYMENT");
       assert.equal((await ada.cancel(order)).state, "STATE_CANCELLED");
       const settled = await ada.settles(order);

@@ -10,6 +10,7 @@ describe("the limit of calls under way", () => {
   beforeEach(() => {
     time = 0;
     limit = createCallLimit(callsMax, () => time);
+    time = 5_000;
   });
 
   /** Lets in as many as it takes. Returns how many are under way. */
@@ -34,6 +35,15 @@ describe("the limit of calls under way", () => {
     for (let call = 0; call < callsMax; call++) limit.leave();
     assert.equal(limit.underWay, 0);
     assert.equal(fill(), callsMax);
+  });
+
+  it("does not learn from the first five seconds", () => {
+    time = 0;
+    limit = createCallLimit(callsMax, () => time);
+    work(4_999, 20);
+    assert.equal(limit.most, callsMax);
+    work(1_000, 20);
+    assert.equal(limit.most, 16);
   });
 
   it("lets in what can be done within half a second, however fast that is", () => {

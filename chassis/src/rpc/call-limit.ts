@@ -20,16 +20,23 @@ const waitMaxMs = 500;
 /** How often the pace is measured, and how much the newest measurement counts. */
 const measureMs = 100;
 const newestShare = 0.3;
+/**
+ * How fast a process is that has just started says nothing about how fast it will be. Those who waited for it come all at
+ * once, and were refused for it.
+ */
+const warmUpMs = 5_000;
 /** What was learnt before a longer pause says nothing. */
 const memoryMs = 5_000;
 
 /**
  * Creates a limit that lets in what can be done within half a second: as many calls as end in that time, but 16 at least
  * and `callsMax` at most. The pace is measured only while there is always more to do, so that a quiet time does not count
- * as a slow one; with nothing measured lately the limit is `callsMax`. `now` is a clock that never goes back, ms.
+ * as a slow one; with nothing measured lately, and in the first five seconds, the limit is `callsMax`. `now` is a clock that
+ * never goes back, ms.
  */
 export function createCallLimit(callsMax: number, now: () => number = performance.now.bind(performance)): CallLimit {
   const least = Math.min(callsMin, callsMax);
+  const warmTime = now() + warmUpMs;
   let underWay = 0;
   let most = callsMax;
   let pace: number | undefined;
@@ -45,6 +52,10 @@ export function createCallLimit(callsMax: number, now: () => number = performanc
   };
   const measure = () => {
     busyTime = now();
+    if (busyTime < warmTime) {
+      measured = { since: busyTime, ended: 0 };
+      return;
+    }
     const elapsedMs = busyTime - measured.since;
     if (elapsedMs < measureMs) return;
     const newest = measured.ended / elapsedMs;

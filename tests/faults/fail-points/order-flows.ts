@@ -9,7 +9,7 @@ export type Flow = (shop: FaultShop) => Promise<void>;
 
 const patienceMs = 60_000;
 /** Longer than a service needs to start again and cancel what waits. */
-const slowToken = "tok_delay_6000";
+const slowToken = "tok_delay_12000";
 
 /** Places an order twice under one key, which must be one order. */
 async function place({ ada, cup }: FaultShop, token: string, more: readonly string[] = []): Promise<OrderJson> {
