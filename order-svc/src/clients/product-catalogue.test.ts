@@ -74,34 +74,48 @@ describe("the view of product-svc's catalogue", () => {
   });
 
   describe("an answer that does not come", () => {
-    const unanswered = (timeouts: typeof patience) =>
-      catalogueAnsweredBy(
-        (_, { signal }) =>
-          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
-        timeouts,
-      );
-    const waits = async (asked: Promise<unknown>) => {
-      const startTime = performance.now();
-      assert.deepEqual(await asked, { kind: "unavailable" });
-      return performance.now() - startTime;
+    /** A catalogue whose calls last until they are given up, and how long each of them was given. */
+    const unanswered = (timeouts: typeof patience) => {
+      const givenMs: (number | undefined)[] = [];
+      const { promise, reject } = Promise.withResolvers<never>();
+      const batchGetProducts = (_: unknown, options?: { timeoutMs?: number }) => {
+        givenMs.push(options?.timeoutMs);
+        return promise;
+      };
+      const catalogue = createProductCatalogue({ client: { batchGetProducts }, log: { warn: () => {} }, ...timeouts });
+      return { catalogue, givenMs, giveUp: () => reject(new ConnectError("too late", Code.DeadlineExceeded)) };
     };
 
-    it("is waited for shortly where an older price is known", async () => {
-      await waits(unanswered({ timeoutMs: 1, missingTimeoutMs: 60_000 }).fetch(["cup"], "fresher"));
-    });
-
-    it("is waited for longer where none is, and never for less than for a fresher one", async () => {
-      const longer = await waits(unanswered({ timeoutMs: 1, missingTimeoutMs: 300 }).fetch(["cup"], "missing"));
-      assert.ok(longer >= 299, `${longer} ms`);
-      const notLess = await waits(unanswered({ timeoutMs: 300, missingTimeoutMs: 1 }).fetch(["cup"], "missing"));
-      assert.ok(notLess >= 299, `${notLess} ms`);
+    it("is waited for longer where no older price is known, and never for less than a fresher one", async () => {
+      for (const [timeouts, expected] of [
+        [{ timeoutMs: 100, missingTimeoutMs: 2_000 }, [100, 2_000]],
+        [{ timeoutMs: 3_000, missingTimeoutMs: 2_000 }, [3_000, 3_000]],
+      ] as const) {
+        const { catalogue, givenMs, giveUp } = unanswered(timeouts);
+        const asked = (["fresher", "missing"] as const).map((need) => catalogue.fetch(["cup"], need));
+        giveUp();
+        assert.deepEqual(await Promise.all(asked), [{ kind: "unavailable" }, { kind: "unavailable" }]);
+        assert.deepEqual(givenMs, expected);
+      }
     });
 
     it("is waited for longer by a few only, and by others once those are gone", async () => {
-      const catalogue = unanswered({ timeoutMs: 1, missingTimeoutMs: 1_000 });
-      const asked = Array.from({ length: 20 }, () => waits(catalogue.fetch(["cup"], "missing")));
-      assert.equal((await Promise.all(asked)).filter((ms) => ms >= 999).length, 8);
-      assert.ok((await waits(catalogue.fetch(["cup"], "missing"))) >= 999);
+      const { catalogue, givenMs, giveUp } = unanswered({ timeoutMs: 100, missingTimeoutMs: 2_000 });
+      const asked = Array.from({ length: 20 }, () => catalogue.fetch(["cup"], "missing"));
+      assert.deepEqual(givenMs, [...Array(8).fill(2_000), ...Array(12).fill(100)]);
+      giveUp();
+      await Promise.all(asked);
+      await catalogue.fetch(["cup"], "missing");
+      assert.equal(givenMs.at(-1), 2_000);
+    });
+
+    it("is given up when its time is over", async () => {
+      const catalogue = catalogueAnsweredBy(
+        (_, { signal }) =>
+          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")))),
+        { timeoutMs: 1, missingTimeoutMs: 1 },
+      );
+      assert.deepEqual(await catalogue.fetch(["cup"], "fresher"), { kind: "unavailable" });
     });
   });
 });
