@@ -20,6 +20,7 @@ const patienceMs = 1_500;
 
 const rootDir = join(import.meta.dirname, "..", "..");
 const parkTimeMaxMs = 30_000;
+const logCharsShown = 4_000;
 const reason = whyNoCompose();
 if (reason === undefined) {
   let compose: ComposeSystem;
@@ -85,7 +86,8 @@ if (reason === undefined) {
       try {
         await promisify(execFile)("docker", ["compose", "restart", "order-svc"], { cwd: rootDir, env: compose.env });
         const page = `http://127.0.0.1:${compose.env.ORDER_HTTP_PORT}/readyz`;
-        assert.ok(await waitUntil(() => answersOk(page), 60_000, 20));
+        const isBack = await waitUntil(() => answersOk(page), 60_000, 20);
+        if (!isBack) assert.fail(`order-svc is not back:\n${(await system.logs("order-svc")).slice(-logCharsShown)}`);
         servingTime = performance.now();
         await new Promise((resolve) => setTimeout(resolve, 1_000));
       } finally {
