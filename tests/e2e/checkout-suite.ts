@@ -6,8 +6,8 @@ import { logIn, newCustomer, newProduct, type ShopClient, shopClient } from "./s
 import type { System } from "./system.ts";
 
 /** The system under test, with a customer and a product of which there is enough. */
-export interface OpenShop {
-  readonly system: System;
+export interface OpenShop<S extends System = System> {
+  readonly system: S;
   readonly ada: ShopClient;
   readonly cup: string;
 }
@@ -16,15 +16,15 @@ export interface OpenShop {
  * What a customer and an administrator can rely on, through the gateway, on a whole system. `more` may add cases that use
  * the same system; its books are compared after the last.
  */
-export function describeCheckout(
+export function describeCheckout<S extends System>(
   where: string,
-  open: () => Promise<System>,
-  more: (shop: () => OpenShop) => void = () => {},
+  open: () => Promise<S>,
+  more: (shop: () => OpenShop<S>) => void = () => {},
 ): void {
   describe(`the shop on ${where}`, function () {
     // Images may have to be built first.
     this.timeout(900_000);
-    let system: System;
+    let system: S;
     let admin: ShopClient;
     let ada: ShopClient;
     let cup: string;

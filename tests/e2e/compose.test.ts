@@ -10,7 +10,7 @@ import { it } from "mocha";
 import { answersOk, waitUntil } from "../../tools/stack/ready.ts";
 import { describeCheckout } from "./checkout-suite.ts";
 import { forgetInDocker, poisonInDocker } from "./compose-poison.ts";
-import { type ComposeSystem, startComposeSystem } from "./compose-system.ts";
+import { startComposeSystem } from "./compose-system.ts";
 import { protocolCases } from "./protocol-suite.ts";
 import { type Answer, logIn, newProduct } from "./shop-client.ts";
 import { whyNoCompose } from "./why-no-compose.ts";
@@ -23,15 +23,11 @@ const parkTimeMaxMs = 30_000;
 const logCharsShown = 4_000;
 const reason = whyNoCompose();
 if (reason === undefined) {
-  let compose: ComposeSystem;
-  const open = async () => {
-    compose = await startComposeSystem();
-    return compose;
-  };
-  describeCheckout("docker compose", open, (shop) => {
+  describeCheckout("docker compose", startComposeSystem, (shop) => {
     protocolCases(shop);
 
-    const make = (...args: string[]) => spawnSync("make", args, { cwd: rootDir, env: compose.env, encoding: "utf8" });
+    const make = (...args: string[]) =>
+      spawnSync("make", args, { cwd: rootDir, env: shop().system.env, encoding: "utf8" });
     const audit = () => make("audit");
     it("passes make audit, which has looked at everything", () => {
       const { status, stdout } = audit();
@@ -84,8 +80,11 @@ if (reason === undefined) {
       }, 100);
       let servingTime = Number.NaN;
       try {
-        await promisify(execFile)("docker", ["compose", "restart", "order-svc"], { cwd: rootDir, env: compose.env });
-        const page = `http://127.0.0.1:${compose.env.ORDER_HTTP_PORT}/readyz`;
+        await promisify(execFile)("docker", ["compose", "restart", "order-svc"], {
+          cwd: rootDir,
+          env: shop().system.env,
+        });
+        const page = `http://127.0.0.1:${system.env.ORDER_HTTP_PORT}/readyz`;
         const isBack = await waitUntil(() => answersOk(page), 60_000, 20);
         if (!isBack) assert.fail(`order-svc is not back:\n${(await system.logs("order-svc")).slice(-logCharsShown)}`);
         servingTime = performance.now();
@@ -106,7 +105,7 @@ if (reason === undefined) {
     it("has make parked list, show and replay what a service cannot handle, whether that runs or not", async () => {
       const { system } = shop();
       const type = "shop.payment.v1.PaymentCaptured";
-      const id = await poisonInDocker(compose, "order-svc", type);
+      const id = await poisonInDocker(shop().system, "order-svc", type);
       const states = () =>
         system.query<{ state: string }>("order-svc", `SELECT state FROM inbox WHERE message_id = '${id}'`);
       await eventually("parked", async () => (await states())[0]?.state === "parked", parkTimeMaxMs);
@@ -124,7 +123,7 @@ if (reason === undefined) {
       await eventually("parked again", async () => (await states())[0]?.state === "parked", parkTimeMaxMs);
       const wrong = make("parked", "REPLAY=1");
       assert.ok(wrong.status !== 0 && wrong.stderr.includes("Say which to try again"), wrong.stderr);
-      forgetInDocker(compose, "order-svc", id);
+      forgetInDocker(shop().system, "order-svc", id);
     });
 
     it("accepts orders while everything but order-svc is stopped, and settles them when it is back", async () => {

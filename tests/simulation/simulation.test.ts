@@ -30,7 +30,7 @@ describe("the shop, simulated", function () {
 
   it(`keeps its promises with ${seedCount} seeds, whatever is lost, repeated, late or killed`, async function () {
     // About a minute on two processors that have nothing else to do.
-    this.timeout(1_200_000);
+    this.timeout(600_000);
     campaign = await runCampaign({ first: 1, count: seedCount, checkouts });
     console.log(`      ${summarize(campaign)}`);
     assert.equal(campaign.failed.length, 0, campaign.failed.map(describeFailure).join("\n\n"));

@@ -11,8 +11,8 @@ export type RefundPayment = (
 
 /**
  * Creates the command that accepts a refund, once for each payment and request id, for ever. It only writes: the driver
- * asks the provider, and `onWork` is told the payment for which it may have to. It throws `not_found` PAYMENT_NOT_FOUND and what the
- * domain refuses.
+ * asks the provider, and `onWork` is told the payment for which it may have to. It throws `not_found` PAYMENT_NOT_FOUND and
+ * what the domain refuses.
  */
 export function createRefundPayment(deps: {
   payments: Pick<PaymentStore, "refund">;

@@ -12,7 +12,7 @@ const numbers = campaignNumbers(process.env, {
 const again = `SEED=${numbers.seed} CHECKOUTS=${numbers.checkouts} make faults (the same plan; which moment a kill hits is up to time)`;
 
 describe("a random campaign of kills", function () {
-  this.timeout(1_200_000);
+  this.timeout(600_000);
   let system: NativeSystem;
 
   before(async () => {
