@@ -112,7 +112,7 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
         if (found === undefined) return { refused: "PRODUCT_NOT_FOUND" };
         if (found.archived && change > 0) return { refused: "PRODUCT_ARCHIVED" };
         if (available + change < 0) return { refused: "INSUFFICIENT_STOCK" };
-        if (available + change > availableMax) return { refused: "STOCK_LIMIT_EXCEEDED" };
+        if (change > 0 && available + change > availableMax) return { refused: "STOCK_LIMIT_EXCEEDED" };
         found.pieces += change;
         tell(found.told, "ProductUpdated");
         model.requests.set(requestId, hash);
