@@ -191,13 +191,15 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
     it("remembers its deadlines over a restart", async () => {
       neighbours.manners.stock = "silent";
       neighbours.manners.payment = "silent";
+      const metrics = async () => (await fetch(`${service.httpUrl}/metrics`)).text();
+      // The time to answer begins when the broker has confirmed the event, which may be later than it was heard. It begins
+      // anew when the event is sent again, as those are that a service finds its queues new after.
+      await eventually("the queues are known", async () =>
+        /^outbox_queues_complete_time_seconds\{.*\} [1-9]/m.test(await metrics()),
+      );
       const name = await place();
       await eventually("the event is out", () => neighbours.heard.includes("shop.order.v1.OrderPlaced"));
-      // The time to answer begins when the broker has confirmed it, which may be later than it was heard.
-      await eventually("it is known to be out", async () => {
-        const metrics = await (await fetch(`${service.httpUrl}/metrics`)).text();
-        return /^outbox_pending_events\{.*\} 0$/m.test(metrics);
-      });
+      await eventually("it is known to be out", async () => /^outbox_pending_events\{.*\} 0$/m.test(await metrics()));
       await service.stop();
 
       clock.advance(900_001);

@@ -56,20 +56,16 @@ describe("gap filler", function () {
     const shared = { broker, outbox, metrics, log: silentLogger(), now: () => time };
     const leader = { isLeader: true, onChange: () => {} };
     const relay = createRelay({ ...shared, leader, database, pollIntervalMs: 50, stallMs: 50 });
-    let isFilled = false;
-    const fillGaps: Broker["fillGaps"] = async (sendAgain) => {
-      await broker.fillGaps(sendAgain);
-      isFilled = true;
-    };
-    const { onStateChange } = broker;
+    const { fillGaps, onStateChange } = broker;
     const watched = { fillGaps, onStateChange, publishable: true };
     const filler = createGapFiller({ ...shared, broker: watched, intervalMs: 300 });
     running = { broker, relay, filler };
     broker.start();
     relay.start();
     await eventually("publisher connected", () => broker.publishable);
+    assert.equal(await completeTime(), "0");
     filler.start();
-    await eventually("queues known", () => isFilled);
+    await eventually("queues known", async () => (await completeTime()) === String(time / 1_000));
   }
 
   async function stop(): Promise<void> {
@@ -95,7 +91,10 @@ describe("gap filler", function () {
   };
   const depthsBecome = (expected: string) =>
     eventually(`${expected} messages`, async () => (await depths()) === expected, fillTimeMaxMs);
-  const sentAgain = async () => /^outbox_sent_again_total\{.*\} (\d+)$/m.exec((await metrics.expose()).body)?.[1];
+  const metric = async (name: string) =>
+    new RegExp(`^${name}\\{.*\\} (\\S+)$`, "m").exec((await metrics.expose()).body)?.[1];
+  const sentAgain = () => metric("outbox_sent_again_total");
+  const completeTime = () => metric("outbox_queues_complete_time_seconds");
 
   it("sends again what was in one of two queues when it was deleted, and what was confirmed while it was missing", async () => {
     await record(3);

@@ -36,6 +36,11 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     help: "Events published once more because a queue they had been confirmed in was deleted",
     registers: [options.metrics.registry],
   });
+  const complete = new prom.Gauge({
+    name: "outbox_queues_complete_time_seconds",
+    help: "When nothing that was published was last known to be missing in a queue, in seconds since 1970; 0 before",
+    registers: [options.metrics.registry],
+  });
   let isStarted = false;
   let isLooking = false;
   let sending: Promise<number> | undefined;
@@ -56,6 +61,7 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     isLooking = true;
     broker
       .fillGaps(sendAgain)
+      .then(() => complete.set(now() / 1_000))
       .catch((error: unknown) => log.debug({ err: error }, "queues not looked at"))
       .finally(() => {
         isLooking = false;
