@@ -6,7 +6,7 @@ import { type NativeSystem, startNativeSystem } from "./native-system.ts";
 import { logIn, newCustomer, newProduct, type ShopClient } from "./shop-client.ts";
 
 /** Longer than services need to find a broker that is back, as the deadline begins when it has the event. */
-const stepDeadlineMs = 8_000;
+const stepDeadlineMs = 12_000;
 /** Until the deadline would have passed and been noticed. */
 const outageMs = stepDeadlineMs + 2_500;
 
@@ -49,7 +49,8 @@ describe("the deadline of a step", function () {
     await system.start("payment-svc");
     const settled = await ada.settles(placed);
     assert.equal(settled.cancelReason, "CANCEL_REASON_DEADLINE_EXCEEDED");
-    assert.equal(settled.paymentState, "PAYMENT_STATE_VOIDED");
+    // It depends on whether payment-svc hears of the end before its provider has answered.
+    assert.match(settled.paymentState, /^PAYMENT_STATE_(VOIDED|REFUNDED)$/);
     assert.equal((await ada.get(`/v1/${cup}`)).body.availableQuantity, before);
   });
 
