@@ -13,7 +13,12 @@ import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
 
 // What is compared is the shop, not who calls it: three times as many calls cost their callers three times as much. So
 // where there is more than one processor the callers get the last one, and the shop works on the others, for the peak as for
-// the overload.
+// the overload. A processor is slower while its neighbour is busy, so the callers' one is kept busy by a loop that gives way.
+//
+// The peak is what the best crowd that is not refused gets done for as long as it likes. In its first seconds a shop takes more
+// than it can carry on: its messages come while it takes the next orders. And a machine may change its pace by a third from
+// minute to minute, so the best of some measurements is the luckiest. Therefore peak and overload take turns, and their means
+// are compared.
 //
 // A gateway reads every call before anybody can refuse it, and that costs it as much as a call that is answered. So it
 // needs room of its own: it is on the callers' processor, where it has some, and once among the services, which is told.
@@ -21,13 +26,13 @@ import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
 const deadlineMs = 1_000;
 /** Callers that wait for their answers, from few to many. */
 const crowds = [16, 32, 64, 128];
-const [warmUpSeconds, crowdSeconds] = [5, 6];
+const [warmUpSeconds, searchSeconds, peakSeconds] = [10, 10, 30];
 const overloadSeconds = Number(process.env.SECONDS ?? 60);
+const rounds = 3;
 /** A gateway is called by many; a service by gateways and other services. */
 const [gatewayConnections, serviceConnections] = [32, 4];
-const refusalP50MaxMs = 200;
-/** The peak is the best of several crowds, and one crowd varies by a sixth: what has not recovered is far below. */
-const recoveredShareMin = 0.7;
+/** Two measurements of the same crowd differ by up to a sixth: what has not recovered is far below. */
+const recoveredShareMin = 0.75;
 /** Tens of thousands of orders have to come to rest first. */
 const booksTimeMaxMs = 1_200_000;
 /** A deadline is told as a time to wait, which begins for the service when the call reaches it. */
@@ -36,14 +41,17 @@ const onItsWayMaxMs = 500;
 /** A caller who is held up for longer says nothing about the shop: this machine has other work. */
 const behindMaxMs = 500;
 
-// `times` of the peak are asked for; `goodputShareMin` of it has to be answered in time. A refusal costs a service about half of
-// what a read does, so three times as many reads cannot even be refused.
+// `times` of the peak are asked for; `goodputShareMin` of it has to be answered in time. A refusal costs a service two fifths
+// of what a read does: of one and a half times the reads it can do two thirds and refuse the rest, of three times it cannot
+// even refuse them. What waits then waits with its caller, who has a number of streams.
+const orders = { method: "CreateOrder", times: 3, goodputShareMin: 0.85, refusalP50MaxMs: 200 } as const;
+const reads = { method: "GetProduct", times: 1.5, goodputShareMin: 0.5, refusalP50MaxMs: deadlineMs } as const;
 const cases = [
-  { where: "gateway", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
-  { where: "gateway", wire: "rest", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
-  { where: "service", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0.85 },
-  { where: "service", wire: "grpc", method: "GetProduct", times: 1.5, goodputShareMin: 0.85 },
-  { where: "gateway among the services", wire: "grpc", method: "CreateOrder", times: 3, goodputShareMin: 0 },
+  { where: "gateway", wire: "grpc", ...orders },
+  { where: "gateway", wire: "rest", ...orders },
+  { where: "service", wire: "grpc", ...orders },
+  { where: "service", wire: "grpc", ...reads },
+  { where: "gateway among the services", wire: "grpc", ...orders, goodputShareMin: 0.75 },
 ] as const;
 
 describe("a shop that is asked for more than it can do", function () {
@@ -65,7 +73,7 @@ describe("a shop that is asked for more than it can do", function () {
     await processors?.giveBack();
   });
 
-  for (const { where, wire, method, times, goodputShareMin } of cases) {
+  for (const { where, wire, method, times, goodputShareMin, refusalP50MaxMs } of cases) {
     it(`goes on doing what it can, and refuses the rest quickly: ${times} times ${method} at the ${where} by ${wire}`, async () => {
       const { services } = system.stack.ports;
       const port = services[method === "CreateOrder" ? "order-svc" : "product-svc"].rpc;
@@ -79,40 +87,51 @@ describe("a shop that is asked for more than it can do", function () {
         return runCaller(task, processors?.callers);
       };
       await call(warmUpSeconds, { callers: 32 });
-      let [peak, best] = [0, 0];
+      let [most, best] = [0, 0];
       for (const callers of crowds) {
-        const report = await call(crowdSeconds, { callers });
-        say(`${callers} callers`, crowdSeconds, report);
-        const perSecond = report.good / crowdSeconds;
-        if (perSecond > peak) [peak, best] = [perSecond, callers];
+        const { good, refused } = await call(searchSeconds, { callers });
+        const isOverload = sum(Object.values(refused)) > good / 10;
+        if (good > most && !isOverload) [most, best] = [good, callers];
       }
-      console.log(`      peak: ${Math.round(peak)} a second with ${best} callers`);
-
-      const perSecond = Math.round(times * peak);
-      const report = await call(overloadSeconds, { perSecond });
-      say(`${perSecond} calls a second`, overloadSeconds, report);
-      const goodput = report.good / overloadSeconds;
+      assert.ok(best > 0, "every crowd was refused");
+      const peak = async () => {
+        const report = await call(peakSeconds, { callers: best });
+        say(`${best} callers`, peakSeconds, report);
+        return report.good / peakSeconds;
+      };
+      const overload = async (perSecond: number) => {
+        const report = await call(overloadSeconds, { perSecond });
+        say(`${perSecond} calls a second`, overloadSeconds, report);
+        console.log(`      by second ${report.goodBySecond.join(" ")}`);
+        return { ...report, wanted: perSecond * overloadSeconds };
+      };
+      const peaks = [await peak()];
+      const reports: Awaited<ReturnType<typeof overload>>[] = [];
+      for (let round = 0; round < rounds; round++) {
+        reports.push(await overload(Math.round(times * mean(peaks))));
+        peaks.push(await peak());
+      }
+      const goodput = mean(reports.map(({ good }) => good / overloadSeconds));
       console.log(
-        `      ${Math.round((100 * goodput) / peak)} % of the peak; by second ${report.goodBySecond.join(" ")}`,
+        `      ${Math.round((100 * goodput) / mean(peaks))} % of a peak of ${Math.round(mean(peaks))} a second`,
       );
-
-      const afterwards = (await call(crowdSeconds, { callers: best })).good / crowdSeconds;
-      console.log(`      ${Math.round(afterwards)} a second with ${best} callers afterwards`);
-
       // Told before anything is asserted, so that a run that fails still says it.
-      const lateMs = method === "CreateOrder" && wire === "grpc" ? await begunAfterDeadline(report) : [];
+      const lateMs = method === "CreateOrder" && wire === "grpc" ? await begunAfterDeadline(reports) : [];
       const latestMs = Math.max(0, ...lateMs);
       console.log(`      ${lateMs.length} orders begun after their callers had left, ${latestMs} ms at most`);
 
       assert.ok(latestMs <= onItsWayMaxMs, `${lateMs.length} orders were begun too late`);
-      assert.ok(report.behindMs <= behindMaxMs, `the callers were held up for ${Math.round(report.behindMs)} ms`);
-      assert.ok(report.offered >= 0.98 * perSecond * overloadSeconds, `only ${report.offered} calls were made`);
-      assert.ok(report.processorShare < 0.9, `the callers took ${report.processorShare} of a processor themselves`);
-      assert.ok(goodput >= goodputShareMin * peak, `${goodput} of ${peak} a second`);
-      assert.ok(afterwards >= recoveredShareMin * peak, `${afterwards} a second afterwards, where ${peak} had been`);
-      if (goodputShareMin > 0) assert.ok((report.refused.SERVICE_OVERLOADED ?? 0) > 0, JSON.stringify(report.refused));
-      assert.deepEqual(report.withoutRetryInfo, []);
-      assert.ok(report.refusedMs.p50 <= refusalP50MaxMs, `refusals took ${JSON.stringify(report.refusedMs)}`);
+      assert.ok(goodput >= goodputShareMin * mean(peaks), `${goodput} of ${mean(peaks)} a second`);
+      const [before = 0, ...afterwards] = peaks;
+      assert.ok(mean(afterwards) >= recoveredShareMin * before, `${afterwards} a second afterwards, ${before} before`);
+      for (const report of reports) {
+        assert.ok(report.behindMs <= behindMaxMs, `the callers were held up for ${Math.round(report.behindMs)} ms`);
+        assert.ok(report.offered >= 0.98 * report.wanted, `only ${report.offered} calls were made`);
+        assert.ok(report.processorShare < 0.9, `the callers took ${report.processorShare} of a processor themselves`);
+        assert.ok((report.refused.SERVICE_OVERLOADED ?? 0) > 0, JSON.stringify(report.refused));
+        assert.deepEqual(report.withoutRetryInfo, []);
+        assert.ok(report.refusedMs.p50 <= refusalP50MaxMs, `refusals took ${JSON.stringify(report.refusedMs)}`);
+      }
     });
   }
 
@@ -121,7 +140,8 @@ describe("a shop that is asked for more than it can do", function () {
   });
 
   /** By how much orders were begun after their deadline: their event bears the time of the transaction. */
-  async function begunAfterDeadline({ deadlines }: CallerReport): Promise<number[]> {
+  async function begunAfterDeadline(reports: readonly CallerReport[]): Promise<number[]> {
+    const deadlines = Object.assign({}, ...reports.map((report) => report.deadlines));
     const rows = await system.query<{ requestId: string; time: number }>(
       "order-svc",
       `SELECT orders.request_id AS requestId, outbox.create_time AS time FROM orders
@@ -133,6 +153,9 @@ describe("a shop that is asked for more than it can do", function () {
     });
   }
 });
+
+const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
+const mean = (values: readonly number[]) => sum(values) / values.length;
 
 /** Which processors are whose. */
 interface Processors {
@@ -149,13 +172,18 @@ async function shareProcessors(): Promise<Processors | undefined> {
   if (count < 2 || process.platform !== "linux") return undefined;
   const [callers, shop] = [String(count - 1), `0-${count - 2}`];
   await keepTo(shop, process.pid);
+  const loop = "const parent = process.ppid; while (process.ppid === parent);";
+  const busy = spawn("taskset", ["-c", callers, "chrt", "--idle", "0", process.execPath, "-e", loop]);
   return {
     callers,
     async moveGateway(system, isApart) {
       const gateway = system.stack.status().find(({ name }) => name === "envoy");
       await keepTo(isApart ? callers : shop, gateway?.pid);
     },
-    giveBack: () => keepTo(`0-${count - 1}`, process.pid),
+    async giveBack() {
+      busy.kill("SIGKILL");
+      await keepTo(`0-${count - 1}`, process.pid);
+    },
   };
 }
 
