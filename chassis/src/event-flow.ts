@@ -30,8 +30,9 @@ export function createEventFlow(
     readonly workers?: readonly Worker[];
   },
 ): EventFlow {
-  const { name: service, database, log, metrics, now } = core;
+  const { name: service, database, contact, log, metrics, now } = core;
   const { broker, leader, catalog, handlers, workers = [] } = parts;
+  contact.follow(broker);
   const outbox = createOutbox({ database });
   const inbox = createInbox({ database, now });
   const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");

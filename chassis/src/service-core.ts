@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { type Contact, createContact } from "./broker/contact.ts";
 import type { CommonConfig } from "./common-config.ts";
 import { armFailPoint, failPoint } from "./fail-point.ts";
 import { newId as newUuid } from "./ids.ts";
@@ -23,6 +24,8 @@ export interface ServiceCore {
   readonly database: Database;
   readonly unitOfWork: UnitOfWork;
   readonly pageTokens: PageTokens;
+  /** Since when this process could hear of everything. */
+  readonly contact: Contact;
 }
 
 /** What a test may put in place of time, ids, logs and metrics. */
@@ -57,6 +60,7 @@ export async function openServiceCore(
       database,
       unitOfWork: createUnitOfWork({ database, now }),
       pageTokens: createPageTokens({ key: secretOf(database, "page_token") }),
+      contact: createContact({ now }),
     };
   } catch (error) {
     await database.close();

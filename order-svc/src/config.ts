@@ -26,7 +26,7 @@ export const settings = {
   }),
   stepDeadlineMs: integer(
     "STEP_DEADLINE_MS",
-    "How long stock and payment may each take, from the moment they could know of it, before the order is cancelled",
+    "How long stock and payment may each take, from the moment they could know of it and be heard, before the order is cancelled",
     { min: 1_000, max: dayMs, fallback: "900000" },
   ),
   cancelWindowMs: integer("CANCEL_WINDOW_MS", "For how long a confirmed order can still be cancelled by its owner", {

@@ -39,7 +39,7 @@ export function createParts(
   config: OrderConfig,
   neighbours: { readonly productClient: Pick<Client<typeof ProductService>, "batchGetProducts"> },
 ): ServiceParts {
-  const { database, unitOfWork, pageTokens, metrics, log, now, newId } = core;
+  const { database, unitOfWork, pageTokens, contact, metrics, log, now, newId } = core;
   const { productTimeoutMs: timeoutMs, missingPriceTimeoutMs: missingTimeoutMs } = config;
   const { priceMaxAgeMs, stepDeadlineMs, cancelWindowMs, watchHeartbeatMs: heartbeatMs } = config;
   const { watchesMax, watchesPerUserMax } = config;
@@ -63,7 +63,7 @@ export function createParts(
   });
   const deadlineSweeper = createSweeper({
     what: "orders that took too long",
-    batch: createExpireOrders({ orders, moment, now, stepDeadlineMs }),
+    batch: createExpireOrders({ orders, contact, moment, now, stepDeadlineMs }),
     log,
   });
   const deletedUserSweeper = createSweeper({

@@ -27,15 +27,39 @@ describe("the deadline of a step", function () {
     await system?.close();
   });
 
-  it("cancels nothing while the broker is down, however long that is", async () => {
-    await system.stop("rabbitmq");
-    const placed = await ada.order([{ product: cup, quantity: 1 }]);
+  /** Asserts that an order waits for longer than its deadline. */
+  async function staysPending({ name }: { name: string }): Promise<void> {
     const end = Date.now() + outageMs;
     const isOver = async () => {
-      assert.equal((await ada.get(`/v1/${placed.name}`)).body.state, "STATE_PENDING");
+      assert.equal((await ada.get(`/v1/${name}`)).body.state, "STATE_PENDING");
       return Date.now() > end;
     };
     assert.ok(await waitUntil(isOver, 2 * outageMs));
+  }
+
+  it("cancels nothing while the broker is down, however long that is", async () => {
+    await system.stop("rabbitmq");
+    const placed = await ada.order([{ product: cup, quantity: 1 }]);
+    await staysPending(placed);
+    await system.start("rabbitmq");
+    assert.equal((await ada.settles(placed)).state, "STATE_CONFIRMED");
+  });
+
+  it("cancels nothing whose answer could not be heard in its time", async () => {
+    await system.stop("product-svc");
+    const placed = await ada.order([{ product: cup, quantity: 1 }]);
+    const isSent = async () => {
+      const [row] = await system.query<{ unsent: number }>(
+        "order-svc",
+        "SELECT count(*) AS unsent FROM outbox WHERE sent_time IS NULL",
+      );
+      return row?.unsent === 0;
+    };
+    assert.ok(await waitUntil(isSent, outageMs));
+    // The deadline has begun, and nobody can answer.
+    await system.stop("rabbitmq");
+    await system.start("product-svc");
+    await staysPending(placed);
     await system.start("rabbitmq");
     assert.equal((await ada.settles(placed)).state, "STATE_CONFIRMED");
   });

@@ -13,11 +13,14 @@ describe("expireOrders", () => {
   let clock: ReturnType<typeof fixedClock>;
   let store: TestStore;
   let expireOrders: ExpireOrders;
+  let contactSince: number | undefined;
   beforeEach(async () => {
     clock = fixedClock();
     store = await openTestStore(clock);
     const moment = createMoments({ now: clock.now, newId: sequentialIds() });
-    expireOrders = createExpireOrders({ ...store, moment, now: clock.now, stepDeadlineMs });
+    contactSince = clock.now();
+    const contact = { since: () => contactSince };
+    expireOrders = createExpireOrders({ ...store, contact, moment, now: clock.now, stepDeadlineMs });
     await store.orders.place("ada", undefined, () => aPlacement());
   });
   afterEach(() => store.close());
@@ -37,7 +40,20 @@ describe("expireOrders", () => {
     assert.equal(await expireOrders(), 0);
   });
 
-  it("cancels nothing while the broker is away", async () => {
+  it("cancels nothing in whose time no answer could come", async () => {
+    await confirmStep();
+    clock.advance(stepDeadlineMs - 1);
+    contactSince = undefined;
+    clock.advance(10 * stepDeadlineMs);
+    assert.equal(await expireOrders(), 0);
+    contactSince = clock.now();
+    clock.advance(stepDeadlineMs - 1);
+    assert.equal(await expireOrders(), 0);
+    clock.advance(1);
+    assert.equal(await expireOrders(), 1);
+  });
+
+  it("cancels nothing whose event the broker has not taken", async () => {
     clock.advance(100 * stepDeadlineMs);
     assert.equal(await expireOrders(), 0);
     assert.equal((await order()).state, "PENDING");

@@ -1,3 +1,4 @@
+import type { Contact } from "@quartet/chassis/broker/contact";
 import { expireOrder } from "../domain/cancel-order.ts";
 import type { Moment } from "../domain/order.ts";
 import { orderNotFound } from "./cancel-order.ts";
@@ -10,18 +11,23 @@ export type ExpireOrders = () => Promise<number>;
 const expireBatchMax = 100;
 
 /**
- * Creates the command that cancels the orders whose step took longer than `stepDeadlineMs` since its event was published.
- * Everything it needs is in the database, so a restart forgets no deadline, and as long as the broker is away none runs.
+ * Creates the command that cancels the orders whose step took longer than `stepDeadlineMs` since its event was published, and
+ * since this process could hear of its end: whoever answered in time while nothing was carried, or nobody listened, is not
+ * late. So a deadline begins anew with the contact, and as long as there is none nothing is even looked for.
  */
 export function createExpireOrders(deps: {
   orders: Pick<OrderStore, "overdue" | "update">;
+  contact: Pick<Contact, "since">;
   moment: () => Moment;
   now: () => number;
   stepDeadlineMs: number;
 }): ExpireOrders {
-  const { orders } = deps;
+  const { orders, contact } = deps;
   return async () => {
-    const overdue = await orders.overdue(deps.now() - deps.stepDeadlineMs, expireBatchMax);
+    const sentBefore = deps.now() - deps.stepDeadlineMs;
+    const contactSince = contact.since();
+    if (contactSince === undefined || contactSince > sentBefore) return 0;
+    const overdue = await orders.overdue(sentBefore, expireBatchMax);
     await Promise.all(
       overdue.map(({ orderId, stepEventId }) => {
         const moment = deps.moment();

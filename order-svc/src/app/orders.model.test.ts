@@ -372,7 +372,7 @@ async function open() {
     createOrder: createCreateOrder({ ...store, gatherPrices, moment, newId }),
     cancelOrder: createCancelOrder({ ...store, moment, cancelWindowMs }),
     recordFacts: createRecordFacts({ ...store, moment }),
-    expireOrders: createExpireOrders({ ...store, moment, now: clock.now, stepDeadlineMs }),
+    expireOrders: createExpireOrders({ ...store, contact: { since: () => 0 }, moment, now: clock.now, stepDeadlineMs }),
     sweepDeleted: createCancelOrdersOfDeletedUsers({ ...store, moment }),
   };
   const model: Model = { orders: [], requests: new Map(), deleted: new Set(), now: clock.now };
