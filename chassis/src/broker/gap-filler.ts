@@ -48,8 +48,7 @@ export function createGapFiller(options: GapFillerOptions): Worker {
 
   async function sendAgain(types: readonly string[]): Promise<void> {
     if (!isStarted) throw new Error("stopped");
-    const time = now();
-    sending = outbox.sendAgain({ types, fromTime: time - sentAgainAgeMaxMs, untilTime: time });
+    sending = outbox.sendAgain({ types, fromTime: now() - sentAgainAgeMaxMs });
     const count = await sending;
     if (count === 0) return;
     sentAgain.inc(count);

@@ -32,15 +32,12 @@ export interface Outbox {
   /** Records that the broker has confirmed these. Resolves after the commit. */
   markSent(seqs: readonly number[], time: number): Promise<void>;
   /**
-   * Makes events of these types wait again that were sent from one time to another (ms since the epoch, both included), as
-   * if they had never been confirmed, and counts that in their rows: later events about the same stay sent. In small
-   * transactions, with other work between them. Resolves with how many they are.
+   * Makes events of these types wait again that were sent since a time (ms since the epoch), as if they had never been
+   * confirmed, and counts that in their rows: later events about the same stay sent. None is left out because it seems to
+   * have been sent in the future: the clock may have been set. In small transactions, with other work between them.
+   * Resolves with how many they are.
    */
-  sendAgain(options: {
-    readonly types: readonly string[];
-    readonly fromTime: number;
-    readonly untilTime: number;
-  }): Promise<number>;
+  sendAgain(options: { readonly types: readonly string[]; readonly fromTime: number }): Promise<number>;
   /** When the broker confirmed the event; undefined while it has not, or once the row is removed. */
   sentTimeOf(eventId: string): number | undefined;
   /** How many events wait. Reads them all: for metrics. */
@@ -85,9 +82,9 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
   const updateSent = sqlite.prepare<[number, string]>(
     "UPDATE outbox SET sent_time = ? WHERE seq IN (SELECT value FROM json_each(?)) AND sent_time IS NULL",
   );
-  const updateUnsent = sqlite.prepare<[number, number, number, number, string]>(
+  const updateUnsent = sqlite.prepare<[number, number, number, string]>(
     "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 " +
-      "WHERE seq BETWEEN ? AND ? AND sent_time BETWEEN ? AND ? AND type IN (SELECT value FROM json_each(?))",
+      "WHERE seq BETWEEN ? AND ? AND sent_time >= ? AND type IN (SELECT value FROM json_each(?))",
   );
   const selectRange = sqlite.prepare<[], { first: number | null; last: number | null }>(
     "SELECT (SELECT min(seq) FROM outbox) AS first, (SELECT max(seq) FROM outbox) AS last",
@@ -121,11 +118,11 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
     async markSent(seqs, time) {
       if (seqs.length > 0) await transact(() => updateSent.run(time, JSON.stringify(seqs)));
     },
-    async sendAgain({ types, fromTime, untilTime }) {
+    async sendAgain({ types, fromTime }) {
       const { first, last } = selectRange.get() ?? {};
       let count = 0;
       for (let seq = first ?? 1; seq <= (last ?? 0); seq += sliceMax) {
-        const slice = [seq, seq + sliceMax - 1, fromTime, untilTime, JSON.stringify(types)] as const;
+        const slice = [seq, seq + sliceMax - 1, fromTime, JSON.stringify(types)] as const;
         count += await transact(() => updateUnsent.run(...slice).changes);
         await nextTurn();
       }
