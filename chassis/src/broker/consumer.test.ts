@@ -195,12 +195,26 @@ describe("consumer", () => {
           if (failures-- > 0) throw new DomainError(kind, "AWAY", "away");
           return effect(incoming);
         },
-        { attemptsMax: 2, retryDelaysMs: [0] },
+        { attemptsMax: 2, unavailableDelayMs: 0 },
       );
       broker.send(queue, message("a"));
       await eventually("effect", () => effects.includes("a"));
     });
   }
+
+  it("does not count what is unavailable among the attempts", async () => {
+    let calls = 0;
+    await start(
+      () => {
+        calls += 1;
+        throw calls <= 4 ? new DomainError("unavailable", "AWAY", "away") : new Error("stuck");
+      },
+      { attemptsMax: 2, retryDelaysMs: [0], unavailableDelayMs: 0 },
+    );
+    broker.send(queue, message("a"));
+    await eventually("parked", () => consumer.parked().length === 1);
+    assert.deepEqual([calls, consumer.parked()[0]?.attempts], [6, 2]);
+  });
 
   it("parks at once what it has no handler for and what cannot be decoded, payload kept", async () => {
     const [, decoding] = onEvent(DurationSchema, async () => assert.fail("decoded"));
@@ -292,7 +306,7 @@ describe("consumer", () => {
         if (random() < 0.2) throw new DomainError("unavailable", "AWAY", "away");
         return effect(incoming);
       },
-      { retryDelaysMs: [0], startsMax: 1_000, prefetch: 5 },
+      { unavailableDelayMs: 0, startsMax: 1_000, prefetch: 5 },
     );
     const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
     for (const id of [...ids, ...ids]) broker.send(queue, message(id));

@@ -19,6 +19,7 @@ const defaultPrefetch = 100;
 const defaultAttemptsMax = 5;
 const defaultStartsMax = 5;
 const defaultRetryDelaysMs = [200, 1_000, 5_000, 15_000];
+const defaultUnavailableDelayMs = 1_000;
 const defaultHandlerTimeoutMs = 30_000;
 const defaultDueIntervalMs = 200;
 const dueBatchMax = 50;
@@ -44,6 +45,8 @@ export interface ConsumerOptions {
   readonly startsMax?: number;
   /** Pauses between attempts, and between starts without an end; the last one repeats. */
   readonly retryDelaysMs?: readonly number[];
+  /** Pause before a message is tried again that needed something which was not available, or had too much to do. */
+  readonly unavailableDelayMs?: number;
   /** After what time a handler counts as failed. */
   readonly handlerTimeoutMs?: number;
   /** How often to look for messages whose next attempt is due. */
@@ -74,6 +77,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const startsMax = options.startsMax ?? defaultStartsMax;
   const handlerTimeoutMs = options.handlerTimeoutMs ?? defaultHandlerTimeoutMs;
   const retryDelaysMs = options.retryDelaysMs ?? defaultRetryDelaysMs;
+  const unavailableDelayMs = options.unavailableDelayMs ?? defaultUnavailableDelayMs;
   const handlers = checkedHandlers(options);
   const results = createConsumerMetrics(options);
   const turnstile = createTurnstile();
@@ -156,16 +160,16 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       await park(message, cause, 1);
       return;
     }
-    const attempts = inbox.attemptsOf(message.id) + 1;
     // What is only unavailable, or has too much to do, says nothing about the message, however long it lasts.
-    const transient = error instanceof DomainError && ["unavailable", "resource_exhausted"].includes(error.kind);
-    if (attempts >= attemptsMax && !transient) {
+    const counts = !(error instanceof DomainError && ["unavailable", "resource_exhausted"].includes(error.kind));
+    const attempts = inbox.attemptsOf(message.id) + (counts ? 1 : 0);
+    if (counts && attempts >= attemptsMax) {
       await park(message, cause, 1);
       return;
     }
-    const delayMs = delayAfter(attempts);
+    const delayMs = counts ? delayAfter(attempts) : unavailableDelayMs;
     failPoint("consumer.before-postpone", message.type);
-    await inbox.retryLater(message, cause, now() + delayMs);
+    await inbox.retryLater(message, { cause, counts }, now() + delayMs);
     failPoint("consumer.after-postpone", message.type);
     results.inc({ type: message.type, result: "failed" });
     log.warn({ err: error, message_id: message.id, type: message.type, attempts, delay_ms: delayMs }, "handler failed");

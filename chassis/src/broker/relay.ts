@@ -175,7 +175,8 @@ export function createRelay(options: RelayOptions): Relay {
   function onPoll(): void {
     const time = now();
     for (const [aggregate, retryTime] of stalled) {
-      if (retryTime <= time) stalled.delete(aggregate);
+      // Further away than it can be, when the clock was set back.
+      if (retryTime <= time || retryTime > time + stallMs) stalled.delete(aggregate);
     }
     readAgain();
     if (unmarked.length > 0) void mark();

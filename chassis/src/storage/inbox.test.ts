@@ -48,7 +48,7 @@ describe("inbox", () => {
 
   it("says when a redelivered message is not the broker's any more, and does not count it", async () => {
     await unitOfWork.ignoreMessage(message("done"));
-    await inbox.retryLater(message("waiting"), "no", 2_000);
+    await inbox.retryLater(message("waiting"), { cause: "no", counts: true }, 2_000);
     await inbox.park(message("parked"), "poison");
     for (const state of ["done", "waiting", "parked"]) {
       assert.equal(await inbox.begin(message(state), tryTime), "known");
@@ -60,8 +60,8 @@ describe("inbox", () => {
 
   it("keeps a failed message whole until it is due, earliest first", async () => {
     await inbox.begin(message("a"), tryTime);
-    await inbox.retryLater(message("a"), "no", 3_000);
-    await inbox.retryLater(message("b"), "no", 2_000);
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 3_000);
+    await inbox.retryLater(message("b"), { cause: "no", counts: true }, 2_000);
     assert.deepEqual(dueIds(1_999), []);
     assert.deepEqual(dueIds(3_000), ["b", "a"]);
     assert.deepEqual(dueIds(3_000, 1), ["b"]);
@@ -69,18 +69,26 @@ describe("inbox", () => {
     assert.deepEqual(inbox.due(3_000, 100)[1], { message: message("a"), attempts: 1 });
   });
 
+  it("tries again what the clock put far away, when it was set back", async () => {
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 3_600_000);
+    await inbox.retryLater(message("b"), { cause: "no", counts: true }, 60_000);
+    assert.deepEqual([dueIds(0), dueIds(3_539_999), dueIds(3_540_000)], [["a"], ["b", "a"], ["b"]]);
+  });
+
   it("counts failed attempts, and starts anew after each", async () => {
     assert.equal(inbox.attemptsOf("a"), 0);
-    await inbox.retryLater(message("a"), "no", 2_000);
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 2_000);
     assert.equal(await inbox.beginDue("a", tryTime), 1);
     assert.equal(await inbox.beginDue("a", tryTime), 2);
-    await inbox.retryLater(message("a"), "no", 2_500);
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 2_500);
     assert.equal(await inbox.beginDue("a", tryTime), 1);
     assert.deepEqual([inbox.attemptsOf("a"), inbox.due(2_500, 1)[0]?.attempts], [2, 2]);
+    await inbox.retryLater(message("a"), { cause: "away", counts: false }, 2_600);
+    assert.equal(inbox.attemptsOf("a"), 2);
   });
 
   it("tries a message again whose process dies while it runs, later each time", async () => {
-    await inbox.retryLater(message("a"), "no", 2_000);
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 2_000);
     now = 2_000;
     await inbox.beginDue("a", tryTime);
     assert.deepEqual([dueIds(2_099), dueIds(2_100)], [[], ["a"]]);
@@ -93,7 +101,7 @@ describe("inbox", () => {
   });
 
   it("lists parked messages with their cause, and replays them with a clean record", async () => {
-    await inbox.retryLater(message("a"), "no", 2_000);
+    await inbox.retryLater(message("a"), { cause: "no", counts: true }, 2_000);
     await inbox.park(message("a"), "two attempts", 1);
     now = 1_500;
     await inbox.park(message("b"), "unknown type");
@@ -116,10 +124,10 @@ describe("inbox", () => {
 
   it("lets nothing change a message that is done, and nothing but a replay one that is parked", async () => {
     await unitOfWork.ignoreMessage(message("done"));
-    await inbox.retryLater(message("done"), "no", 2_000);
+    await inbox.retryLater(message("done"), { cause: "no", counts: true }, 2_000);
     await inbox.park(message("done"), "no");
     await inbox.park(message("parked"), "first");
-    await inbox.retryLater(message("parked"), "no", 2_000);
+    await inbox.retryLater(message("parked"), { cause: "no", counts: true }, 2_000);
     await inbox.park(message("parked"), "second");
     assert.deepEqual(dueIds(9_000), []);
     assert.deepEqual(
@@ -143,7 +151,7 @@ describe("inbox", () => {
 
   it("forgets what was done long ago, and never what waits or is parked", async () => {
     for (const id of ["a", "b", "c"]) await unitOfWork.ignoreMessage(message(id));
-    await inbox.retryLater(message("waiting"), "no", 1_000);
+    await inbox.retryLater(message("waiting"), { cause: "no", counts: true }, 1_000);
     await inbox.park(message("parked"), "no");
     assert.equal(await inbox.cleanUp(1_000, 10), 0);
     assert.equal(await inbox.cleanUp(1_001, 2), 2);

@@ -27,6 +27,12 @@ export interface ParkedMessage extends DueMessage {
   readonly parkTime: number;
 }
 
+/** Why the handler of a message failed, and whether that says something about the message. */
+export interface Failure {
+  readonly cause: string;
+  readonly counts: boolean;
+}
+
 /** What became of messages. The claim of a message that succeeds belongs to the unit of work, not here. */
 export interface Inbox {
   /**
@@ -42,14 +48,17 @@ export interface Inbox {
   beginDue(id: string, tryTime: TryTime): Promise<number | undefined>;
   /** How often the handler of a message has failed. */
   attemptsOf(id: string): number;
-  /** Takes the message over from the broker after a failure; once this resolves it may be acknowledged. */
-  retryLater(message: IncomingMessage, error: string, nextAttemptTime: number): Promise<void>;
+  /**
+   * Takes the message over from the broker after a failure; once this resolves it may be acknowledged. Its attempts grow
+   * only when the failure counts.
+   */
+  retryLater(message: IncomingMessage, failure: Failure, nextAttemptTime: number): Promise<void>;
   /**
    * Gives a message up with its cause, after another failed attempt or without one; once this resolves it may be
    * acknowledged. A finished message stays so.
    */
   park(message: IncomingMessage, cause: string, attempts?: 0 | 1): Promise<void>;
-  /** Waiting messages whose time has come, earliest first. */
+  /** Waiting messages whose time has come, earliest first, and those whose time is far away because the clock was set back. */
   due(now: number, limit: number): readonly DueMessage[];
   /** When the next waiting message is due, ms since the epoch. */
   nextDueTime(): number | undefined;
@@ -82,6 +91,8 @@ interface Row {
   readonly finish_time: number | null;
 }
 
+/** No attempt is put off for as long. */
+const pauseMaxMs = 60_000;
 const parkedListMax = 1_000;
 const errorLengthMax = 2_000;
 
@@ -120,16 +131,15 @@ export function createInbox(options: { readonly database: Database; readonly now
       });
     },
     attemptsOf: (id) => statements.stateOf.get(id)?.attempts ?? 0,
-    async retryLater(message, error, nextAttemptTime) {
-      await database.transact(() =>
-        save(message, "waiting", { attempts: 1, error: error.slice(0, errorLengthMax), nextAttemptTime }),
-      );
+    async retryLater(message, { cause, counts }, nextAttemptTime) {
+      const outcome = { attempts: counts ? 1 : 0, error: cause.slice(0, errorLengthMax), nextAttemptTime };
+      await database.transact(() => save(message, "waiting", outcome));
     },
     async park(message, cause, attempts = 0) {
       const error = cause.slice(0, errorLengthMax);
       await database.transact(() => save(message, "parked", { attempts, error, finishTime: now() }));
     },
-    due: (time, limit) => statements.due.all(time, limit).map(toDueMessage),
+    due: (time, limit) => statements.due.all(time, time + pauseMaxMs, limit).map(toDueMessage),
     nextDueTime: () => statements.nextDueTime.get() ?? undefined,
     parkedList: (limit = parkedListMax) =>
       statements.parked.all(limit).map((row) => ({
@@ -175,8 +185,9 @@ function prepareStatements({ sqlite }: Database) {
         "next_attempt_time = excluded.next_attempt_time, finish_time = excluded.finish_time " +
         "WHERE state IN ('started', 'waiting')",
     ),
-    due: sqlite.prepare<[number, number], Row>(
-      "SELECT * FROM inbox WHERE state = 'waiting' AND next_attempt_time <= ? ORDER BY next_attempt_time LIMIT ?",
+    due: sqlite.prepare<[number, number, number], Row>(
+      "SELECT * FROM inbox WHERE state = 'waiting' AND next_attempt_time <= ? UNION ALL " +
+        "SELECT * FROM inbox WHERE state = 'waiting' AND next_attempt_time > ? ORDER BY next_attempt_time LIMIT ?",
     ),
     nextDueTime: sqlite
       .prepare<[], number | null>("SELECT min(next_attempt_time) FROM inbox WHERE state = 'waiting'")

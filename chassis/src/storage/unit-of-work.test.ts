@@ -196,7 +196,7 @@ describe("unit of work", () => {
 
   it("handles a message that was started or waits, and not one that is parked", async () => {
     await inbox.begin(message("started"), () => 9);
-    await inbox.retryLater(message("waits"), "no", 9);
+    await inbox.retryLater(message("waits"), { cause: "no", counts: true }, 9);
     await inbox.park(message("parked"), "poison");
     assert.equal(await handle(message("started")), "done");
     assert.equal(await handle(message("waits"), "b"), "done");
