@@ -13,6 +13,7 @@ import type { PaymentProvider } from "./app/ports.ts";
 import { createRefundPayment } from "./app/refund-payment.ts";
 import { createSettlePayments } from "./app/settle-payments.ts";
 import { withFailPoints } from "./clients/fail-points.ts";
+import { withReports } from "./clients/reported-provider.ts";
 import { openTestProvider } from "./clients/test-provider.ts";
 import type { PaymentConfig } from "./config.ts";
 import { createHandlers } from "./events/consume.ts";
@@ -30,14 +31,20 @@ export function createParts(
   { providerCallsMax: callsMax }: PaymentConfig,
   { provider }: { readonly provider: PaymentProvider },
 ): ServiceParts {
-  const { database, unitOfWork, pageTokens, now, newId, log } = core;
+  const { database, unitOfWork, pageTokens, metrics, now, newId, log } = core;
 
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
-  const drive = createDrivePayment({ payments, provider, now });
+  const queries = createPaymentQueries({ database });
+  metrics.addGauge({
+    name: "payment_provider_tasks_waiting",
+    help: "Captures and refunds that the payment provider has not answered, those under way included",
+    value: queries.waitingCount,
+  });
+  const drive = createDrivePayment({ payments, provider: withReports(provider, { log, metrics }), now });
   const driver = createPaymentDriver({ payments, drive, now, log, callsMax });
   const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge });
   const implementation = createPaymentServiceImpl({
-    queries: createPaymentQueries({ database }),
+    queries,
     ledger: createLedgerQueries({ database }),
     refundPayment: createRefundPayment({ payments, now, onWork: driver.nudge }),
     pageTokens,

@@ -1,5 +1,5 @@
 import { type CaptureResult, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
-import { amountOf, type Payment } from "../domain/payment.ts";
+import { amountOf, type Payment, providerPauseMaxMs } from "../domain/payment.ts";
 import { postponeRefund, recordRefund, startRefund } from "../domain/refund.ts";
 import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
 
@@ -13,7 +13,6 @@ export type DrivePayment = (task: ProviderTask, signal: AbortSignal) => Promise<
 const callTimeoutMs = 80_000;
 
 const retryDelayMinMs = 200;
-const retryDelayMaxMs = 30_000;
 
 /**
  * Creates the command that takes one payment one step further with the provider. Each attempt is counted on disk before
@@ -89,5 +88,5 @@ async function known<T>(call: () => Promise<T>, putOff: () => Promise<unknown>):
 }
 
 function retryDelayMs(attempts: number): number {
-  return Math.min(retryDelayMaxMs, retryDelayMinMs * 2 ** Math.min(attempts - 1, 20));
+  return Math.min(providerPauseMaxMs, retryDelayMinMs * 2 ** Math.min(attempts - 1, 20));
 }

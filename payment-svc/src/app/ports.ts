@@ -36,13 +36,18 @@ export interface PaymentStore {
     request: RequestClaim,
     decide: (payment: Payment | undefined) => PaymentDecision | undefined,
   ): Promise<Payment>;
-  /** Up to `limit` tasks whose time has come, the longest waiting first, but for those with these keys. */
+  /**
+   * Up to `limit` tasks whose time has come, the longest waiting first, but for those with these keys. A time that is further
+   * away than any pause has come too: the clock was set back.
+   */
   due(now: number, limit: number, excluded?: readonly string[]): Promise<readonly ProviderTask[]>;
 }
 
 /** What the reads of payments need. */
 export interface PaymentQueries {
   get(paymentId: string): Promise<Payment | undefined>;
+  /** How many captures and refunds wait for the provider. Counts them all: for metrics. */
+  waitingCount(): number;
   /** Up to `limit` payments of a user, newest first, after the payment `afterId`. */
   list(query: { userId: string; afterId: string | undefined; limit: number }): Promise<readonly Payment[]>;
 }

@@ -4,6 +4,9 @@ export interface Money {
   readonly minorUnits: number;
 }
 
+/** The longest pause between two times that the provider is asked about the same. */
+export const providerPauseMaxMs = 30_000;
+
 /** Where a payment stands. Only CAPTURING waits for the provider; the others are final. */
 export type PaymentState = "CAPTURING" | "CAPTURED" | "DECLINED" | "VOIDED";
 

@@ -6,9 +6,16 @@ import { payments } from "./schema.ts";
 
 /** Creates the reads of payments on SQLite. */
 export function createPaymentQueries(options: { database: Database }): PaymentQueries {
-  const { orm } = options.database;
+  const { orm, sqlite } = options.database;
   const load = createPaymentRows(options.database);
+  const countWaiting = sqlite
+    .prepare<[], number>(
+      "SELECT (SELECT count(*) FROM payments WHERE state = 'CAPTURING') + " +
+        "(SELECT count(*) FROM refunds WHERE state = 'REQUESTED')",
+    )
+    .pluck();
   return {
+    waitingCount: () => countWaiting.get() ?? 0,
     get: async (paymentId) => load.payment(paymentId),
     list: async ({ userId, afterId, limit }) =>
       orm

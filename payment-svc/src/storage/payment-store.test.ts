@@ -94,6 +94,19 @@ describe("the payment store", () => {
     assert.deepEqual(tasks(await store.due(100, 1, ["o3", "o2/cancel"])), ["capture o1"]);
   });
 
+  it("finds work that is put off for longer than it can be: the clock was set back", async () => {
+    await open("m1");
+    await open("m2", { id: "o2" });
+    await capture("o2");
+    await store.update("o1", (payment) => postponeCapture(payment, 3_600_000));
+    await cancel("m3", "o2");
+    database.sqlite.exec("UPDATE refunds SET next_attempt_time = 3600001");
+    const found = async (time: number) => (await store.due(time, 10)).map(({ paymentId }) => paymentId);
+    assert.deepEqual(await found(3_569_999), ["o1", "o2"]);
+    assert.deepEqual(await found(3_570_000), ["o2"]);
+    assert.deepEqual(await found(3_599_999), []);
+  });
+
   const refund = (requestId: string, minorUnits?: number, hash = `hash of ${requestId}`) =>
     store.refund("o1", aClaim(requestId, { hash }), (payment) => {
       const amount = minorUnits === undefined ? undefined : { currency: "EUR", minorUnits };

@@ -1,10 +1,10 @@
 import type { Database } from "@quartet/chassis/storage/database";
-import { and, asc, eq, lte, not, sql } from "@quartet/chassis/storage/drizzle";
+import { and, asc, eq, gt, lte, not, type SQL, sql } from "@quartet/chassis/storage/drizzle";
 import type { OutgoingEvent } from "@quartet/chassis/storage/messages";
 import { isOneOf } from "@quartet/chassis/storage/placeholders";
 import type { UnitOfWork, Work } from "@quartet/chassis/storage/unit-of-work";
 import type { PaymentStore } from "../app/ports.ts";
-import type { Payment, PaymentDecision, PaymentEvent } from "../domain/payment.ts";
+import { type Payment, type PaymentDecision, type PaymentEvent, providerPauseMaxMs } from "../domain/payment.ts";
 import { createPaymentRows } from "./payment-rows.ts";
 import { createPaymentWriter } from "./payment-writer.ts";
 import { payments, refunds } from "./schema.ts";
@@ -22,32 +22,26 @@ export function createPaymentStore(options: {
   const write = createPaymentWriter(options.database);
 
   // The driver asks again and again: building these anew would cost more than running them.
-  const dueCaptures = orm
-    .select({ paymentId: payments.id, time: payments.nextAttemptTime })
-    .from(payments)
-    .where(
-      and(
-        eq(payments.state, "CAPTURING"),
-        lte(payments.nextAttemptTime, sql.placeholder("time")),
-        not(isOneOf(payments.id, "excluded")),
-      ),
-    )
-    .orderBy(asc(payments.nextAttemptTime))
-    .limit(sql.placeholder("limit"))
-    .prepare();
-  const dueRefunds = orm
-    .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
-    .from(refunds)
-    .where(
-      and(
-        eq(refunds.state, "REQUESTED"),
-        lte(refunds.nextAttemptTime, sql.placeholder("time")),
-        not(isOneOf(refunds.id, "excluded")),
-      ),
-    )
-    .orderBy(asc(refunds.nextAttemptTime))
-    .limit(sql.placeholder("limit"))
-    .prepare();
+  const captures = (isDue: SQL) =>
+    orm
+      .select({ paymentId: payments.id, time: payments.nextAttemptTime })
+      .from(payments)
+      .where(and(eq(payments.state, "CAPTURING"), isDue, not(isOneOf(payments.id, "excluded"))))
+      .orderBy(asc(payments.nextAttemptTime))
+      .limit(sql.placeholder("limit"))
+      .prepare();
+  const returns = (isDue: SQL) =>
+    orm
+      .select({ paymentId: refunds.paymentId, refundId: refunds.id, time: refunds.nextAttemptTime })
+      .from(refunds)
+      .where(and(eq(refunds.state, "REQUESTED"), isDue, not(isOneOf(refunds.id, "excluded"))))
+      .orderBy(asc(refunds.nextAttemptTime))
+      .limit(sql.placeholder("limit"))
+      .prepare();
+  const [soon, far] = [sql.placeholder("time"), sql.placeholder("farTime")];
+  // Each a range of its index: in one query with OR, everything that waits would be sorted.
+  const dueCaptures = [captures(lte(payments.nextAttemptTime, soon)), captures(gt(payments.nextAttemptTime, far))];
+  const dueReturns = [returns(lte(refunds.nextAttemptTime, soon)), returns(gt(refunds.nextAttemptTime, far))];
 
   const requirePayment = (id: string): Payment => {
     const payment = load.payment(id);
@@ -93,11 +87,10 @@ export function createPaymentStore(options: {
       ),
 
     async due(time, limit, excluded = []) {
-      const which = { time, limit, excluded: JSON.stringify(excluded) };
-      const [captures, returns] = [dueCaptures.all(which), dueRefunds.all(which)];
+      const which = { time, farTime: time + providerPauseMaxMs, limit, excluded: JSON.stringify(excluded) };
       return [
-        ...captures.map((row) => ({ kind: "capture" as const, ...row })),
-        ...returns.map((row) => ({ kind: "refund" as const, ...row })),
+        ...dueCaptures.flatMap((query) => query.all(which)).map((row) => ({ kind: "capture" as const, ...row })),
+        ...dueReturns.flatMap((query) => query.all(which)).map((row) => ({ kind: "refund" as const, ...row })),
       ]
         .sort((one, other) => one.time - other.time)
         .slice(0, limit);
