@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { loadContract } from "@quartet/chassis/contract";
 import { newId } from "@quartet/chassis/ids";
@@ -188,7 +189,7 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
       );
     });
 
-    it("remembers its deadlines over a restart", async () => {
+    it("remembers its deadlines over a restart, and gives each its time anew", async () => {
       neighbours.manners.stock = "silent";
       neighbours.manners.payment = "silent";
       const metrics = async () => (await fetch(`${service.httpUrl}/metrics`)).text();
@@ -204,12 +205,20 @@ function describeService(broker: string, createStage: () => Promise<BrokerStage>
 
       clock.advance(900_001);
       headers = await login();
-      service = await home.start(stage);
-      const order = await settled(name, "CANCELLED", "RELEASED");
-      assert.equal(order.cancelReason, Order_CancelReason.DEADLINE_EXCEEDED);
-      await eventually("the payment is closed", async () => {
-        return (await get(name)).paymentState === Order_PaymentState.VOIDED;
-      });
+      const startTime = clock.now();
+      service = await home.start(stage, { STEP_DEADLINE_MS: "10000" });
+      // Slow enough for the sweeper to see it go on, and not to take it for a clock that was set.
+      const passing = setInterval(() => clock.advance(500), 150);
+      try {
+        const order = await settled(name, "CANCELLED", "RELEASED");
+        assert.equal(order.cancelReason, Order_CancelReason.DEADLINE_EXCEEDED);
+        assert.ok(Number(timestampMs(order.updateTime ?? assert.fail())) >= startTime + 10_000);
+        await eventually("the payment is closed", async () => {
+          return (await get(name)).paymentState === Order_PaymentState.VOIDED;
+        });
+      } finally {
+        clearInterval(passing);
+      }
     });
 
     it("refuses a new order of an archived product at once when it has heard of it", async () => {
