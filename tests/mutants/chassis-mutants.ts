@@ -148,8 +148,8 @@ export const chassisMutants: readonly Mutant[] = [
     edits: [
       {
         path: "chassis/src/broker/consumer.ts",
-        from: "    if (attempts >= attemptsMax && !transient) {\n      await park(message, cause, 1);\n",
-        to: "    if (attempts >= attemptsMax && !transient) {\n",
+        from: "    if (counts && attempts >= attemptsMax) {\n      await park(message, cause, 1);\n",
+        to: "    if (counts && attempts >= attemptsMax) {\n",
       },
     ],
   },

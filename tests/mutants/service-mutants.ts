@@ -103,8 +103,8 @@ export const serviceMutants: readonly Mutant[] = [
     edits: [
       {
         path: "order-svc/src/app/expire-orders.ts",
-        from: "  const { orders } = deps;\n",
-        to: "  const { orders } = deps;\n  const startTime = deps.now();\n",
+        from: "  const { orders, contact } = deps;\n",
+        to: "  const { orders, contact } = deps;\n  const startTime = deps.now();\n",
       },
       {
         path: "order-svc/src/app/expire-orders.ts",
