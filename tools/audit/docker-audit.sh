@@ -1,10 +1,14 @@
 # Audits the compose system: each service reads its own file, in the order that the plan says, and a container without any
 # package judges. Read by tools/stack/docker.sh.
 
+damaged=3 # exit code of answer-queries when the file is damaged or gone; its last line says why
+
 # A line of the plan: which service to ask, for which of its files, and what, in one transaction.
 take_look() {
   if answer=$(printf '%s' "$3" | docker compose exec -T "$1" node ../chassis/src/answer-queries.ts "/data/$2" 2>/dev/null); then
     printf 'rows %s\n' "$answer"
+  elif [ $? = "$damaged" ]; then
+    printf 'damaged %s\n' "$(printf '%s\n' "$answer" | tail -n 1)"
   else
     printf 'unseen %s: its container does not answer\n' "$1"
   fi

@@ -4,8 +4,8 @@ import { printReport } from "./print-report.ts";
 import { readWaitMaxMs } from "./wait-max.ts";
 
 // `node tools/audit/judge-reading.ts`: judges what was read by the plan of print-plan.ts and prints the report. On standard
-// input, a line each: `rows JSON` or `unseen WHY` for each look in order, `down PART`, `queue NAME MESSAGES`, and
-// `queues` when the broker was asked.
+// input, a line each: `rows JSON`, `damaged WHY` or `unseen WHY` for each look in order, `down PART`, `queue NAME MESSAGES`,
+// and `queues` when the broker was asked.
 
 const time = Date.now();
 const answers: Answer[] = [];
@@ -17,6 +17,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const kind = line.split(" ", 1)[0] ?? "";
   const rest = line.slice(kind.length + 1);
   if (kind === "rows") answers.push({ rows: JSON.parse(rest) });
+  else if (kind === "damaged") answers.push({ damaged: rest });
   else if (kind === "unseen") answers.push({ unseen: rest });
   else if (kind === "down") down.push(rest);
   else if (kind === "queues") queues = depths;

@@ -12,8 +12,14 @@ import { ordersAreFinal, ordersAreSettled, providerIsBooked, replicaFollows } fr
 import { type AuditMode, type Look, planOf, rowRules } from "./plan.ts";
 import type { OffenceRow } from "./rules/row-rule.ts";
 
-/** The rows of one look by the names of its queries, or why it could not be taken. */
-export type Answer = { readonly rows: Readonly<Record<string, readonly unknown[]>> } | { readonly unseen: string };
+/**
+ * The rows of one look by the names of its queries, or why it could not be taken: because the file is not what it must be,
+ * which is an offence, or because it cannot be reached, which is none.
+ */
+export type Answer =
+  | { readonly rows: Readonly<Record<string, readonly unknown[]>> }
+  | { readonly damaged: string }
+  | { readonly unseen: string };
 
 /** A queue of the broker and how many messages are ready in it. */
 export interface QueueDepth {
@@ -87,6 +93,7 @@ export function judge(reading: Reading, options: JudgeOptions = {}): AuditReport
   const context = { now, keptSince: now - keptMs, acknowledged: [...(options.acknowledged ?? [])] };
   const rules = mode === "storm" ? stormRules : restRules;
   const all = [
+    ...damagesIn(looks, answers),
     ...looks.flatMap((look, position) => offencesIn(look, answers[position], context.keptSince, options)),
     ...queueFindings(reading),
     ...rules.flatMap((rule) => rule(books, context)),
@@ -111,13 +118,24 @@ export function hostOf(source: AuditSource): string {
   return source === "test-provider" ? "payment-svc" : source;
 }
 
+/** One for each file, however often it was looked at. */
+function damagesIn(looks: readonly Look[], answers: readonly Answer[]): readonly Finding[] {
+  const damages = looks.flatMap(({ source }, position) => {
+    const answer = answers[position];
+    return answer !== undefined && "damaged" in answer ? [[source, answer.damaged] as const] : [];
+  });
+  return [...new Map(damages)].map(([source, what]) => {
+    return { invariant: "I9", services: [source], about: source, what };
+  });
+}
+
 function offencesIn(
   look: Look,
   answer: Answer | undefined,
   keptSince: number,
   { poisoned = [] }: JudgeOptions,
 ): readonly Finding[] {
-  if (answer === undefined || "unseen" in answer) return [];
+  if (answer === undefined || !("rows" in answer)) return [];
   const onPurpose = new Set(poisoned);
   return rowRules
     .filter(({ source, name }) => source === look.source && name in look.queries)

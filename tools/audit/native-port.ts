@@ -1,4 +1,6 @@
-import { readSnapshot } from "../../chassis/src/storage/read-snapshot.ts";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { isGone, readSnapshot } from "../../chassis/src/storage/read-snapshot.ts";
 import { isPartReady } from "../stack/part-ready.ts";
 import { privateBrokerUrl } from "../stack/rabbitmq.ts";
 import { isAlive, readRunState } from "../stack/run-state.ts";
@@ -24,6 +26,12 @@ export function nativePort(config: StackConfig): AuditPort {
   };
   return {
     read: async (source, queries) => readSnapshot(databaseFile(dataDir, source), queries) as Record<string, unknown[]>,
+    isLost(source) {
+      const file = databaseFile(dataDir, source);
+      // A service that never ran here has no folder, and where there is no file at all nothing was lost.
+      const others = serviceNames.filter((name) => name !== source);
+      return isGone(file) && existsSync(dirname(file)) && !others.every((name) => isGone(databaseFile(dataDir, name)));
+    },
     async queues() {
       if ((await down()).includes("rabbitmq")) throw new Error("the broker is down");
       return await queueDepths(config.amqpUrl ?? privateBrokerUrl(dataDir, config.ports.amqp));

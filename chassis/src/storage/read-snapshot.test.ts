@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { openTestDatabase } from "../testing/test-database.ts";
@@ -59,6 +59,30 @@ describe("readSnapshot", () => {
       const { status, stdout } = spawnSync(process.execPath, [program, file], { input, encoding: "utf8" });
       return { status, stdout };
     };
+
+    it("ends with 3 when the file is damaged or gone, and says why in its last line", () => {
+      database.sqlite.pragma("wal_checkpoint(TRUNCATE)");
+      const whole = readFileSync(database.file);
+      const copy = `${database.file}.copy`;
+      const lastLine = () => {
+        const { status, stdout } = run(copy);
+        return { status, why: stdout.trimEnd().split("\n").at(-1) };
+      };
+      writeFileSync(copy, whole.subarray(0, whole.length - 4096));
+      assert.deepEqual(lastLine(), { status: 3, why: "database disk image is malformed" });
+      writeFileSync(copy, whole.fill(255, 0, 100));
+      assert.deepEqual(lastLine(), { status: 3, why: "file is not a database" });
+      const gone = { status: 3, why: `there is no ${copy}, or nothing in it` };
+      truncateSync(copy);
+      assert.deepEqual(lastLine(), gone);
+      rmSync(copy);
+      assert.deepEqual(lastLine(), gone);
+    });
+
+    it("ends with 1 when something else is wrong", () => {
+      database.sqlite.exec("DROP TABLE things");
+      assert.equal(run(database.file).status, 1);
+    });
 
     it("prints one line of JSON", () => {
       assert.deepEqual(run(database.file), { status: 0, stdout: '{"rows":[{"n":1}]}\n' });

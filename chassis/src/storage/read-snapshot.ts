@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import BetterSqlite3 from "better-sqlite3";
 
 type Queries = Readonly<Record<string, string>>;
@@ -6,9 +6,14 @@ type Queries = Readonly<Record<string, string>>;
 /** A piece of JSON is handed on when it has become this long. */
 const pieceCharsMin = 64 * 1024;
 
+/** Whether there is no file, or nothing in it, which SQLite would take for a database without tables. */
+export function isGone(file: string): boolean {
+  return !statSync(file, { throwIfNoEntry: false })?.size;
+}
+
 /**
  * Answers queries about a database file in one read transaction, so that all rows are of one moment, beside whoever
- * writes. Changes nothing in it. Throws when there is no such file.
+ * writes. Changes nothing in it. Throws when the file is gone.
  */
 export function readSnapshot(file: string, queries: Queries): Readonly<Record<string, unknown[]>> {
   const database = openSnapshot(file);
@@ -47,7 +52,7 @@ export function* snapshotJson(file: string, queries: Queries): Generator<string>
 
 /** Opens a file with a read transaction, which sees the moment of the first query and ends when it is closed. */
 function openSnapshot(file: string): BetterSqlite3.Database {
-  if (!existsSync(file)) throw new Error(`there is no ${file}`);
+  if (isGone(file)) throw new Error(`there is no ${file}, or nothing in it`);
   // Not opened as read-only: then SQLite does not even load the CHECK constraints that integrity_check is to look at.
   const database = new BetterSqlite3(file, { fileMustExist: true });
   try {
