@@ -541,12 +541,47 @@ describe("the audit", function () {
     ]);
   });
 
-  it("reports messages in queues as waiting", async () => {
-    const queues = async () => [{ queue: "order-svc.events.dead", messages: 2 }];
-    const { report } = await auditAfter({}, { port: { queues } });
-    assert.deepEqual(report.waiting.map(describeFinding), [
-      "I6 order-svc: queue order-svc.events.dead: 2 messages are in it",
-    ]);
+  describe("about messages in queues", () => {
+    /** What is found and what waits, when the broker has these messages at each look. */
+    const found = async (depths: readonly Readonly<Record<string, number>>[], down: readonly string[] = []) => {
+      let asked = 0;
+      const queues = async () => {
+        const look = depths[asked++];
+        if (look === undefined) throw new Error("it does not answer");
+        return Object.entries(look).map(([queue, messages]) => ({ queue, messages }));
+      };
+      const { report } = await auditAfter({}, { port: { queues, down: async () => down } });
+      const [findings, waiting] = [report.findings, report.waiting].map((which) => which.map(describeFinding));
+      return { findings, waiting, asked };
+    };
+    const live = "I6 order-svc: queue order-svc.events: 2 messages are in it";
+    const dead = "I6 order-svc: queue order-svc.events.dead: 1 messages are in it";
+    const some = { "order-svc.events": 2, "order-svc.events.dead": 1 };
+
+    it("takes them for on their way, and asks once", async () => {
+      const { findings, waiting, asked } = await found([{ "order-svc.events": 2, "order-svc.events.dead": 0 }]);
+      assert.deepEqual([findings, waiting, asked], [[], [live], 1]);
+    });
+
+    it("finds an offence against I6 in dead letters that stay, as their service takes them out at once", async () => {
+      assert.deepEqual(await found([some, some]), { findings: [dead], waiting: [live], asked: 2 });
+    });
+
+    it("waits for dead letters that go, or of which nothing more is known", async () => {
+      for (const depths of [[some, { ...some, "order-svc.events.dead": 0 }], [some]]) {
+        assert.deepEqual(await found(depths), { findings: [], waiting: [live, dead], asked: 2 });
+      }
+    });
+
+    it("waits for dead letters while their service or the broker is down, and for no other", async () => {
+      for (const down of ["order-svc", "rabbitmq"]) assert.deepEqual((await found([some, some], [down])).findings, []);
+      assert.deepEqual((await found([some, some], ["user-svc"])).findings, [dead]);
+    });
+
+    it("leaves the dead letters of others to them", async () => {
+      const foreign = { "analytics.events.dead": 1 };
+      assert.deepEqual((await found([foreign, foreign])).findings, []);
+    });
   });
 
   describe("about an order that is not final", () => {
@@ -769,6 +804,15 @@ describe("the audit", function () {
         const { status, stdout } = judgeReading(["queues", ...(await looked(() => undefined))]);
         assert.match(stdout, /Everything adds up\.\n$/);
         assert.equal(status, 0);
+      });
+
+      it("names dead letters that are there at the beginning and at the end, and fails", async () => {
+        const rows = await looked(() => undefined);
+        const dead = ["queues", "queue order-svc.events 1", "queue order-svc.events.dead 1"];
+        const { status, stdout } = judgeReading([...dead, ...rows, ...dead]);
+        assert.match(stdout, /\n {4}order-svc: queue order-svc\.events\.dead: 1 messages are in it\n\n1 findings/);
+        assert.equal(status, 1);
+        assert.equal(judgeReading([...dead, ...rows]).status, 0);
       });
 
       it("names a file that is damaged, and fails", async () => {

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { isDamaged } from "../../chassis/src/storage/database-errors.ts";
 import type { AuditSource } from "./finding.ts";
-import { type Answer, type AuditReport, type JudgeOptions, judge, type QueueDepth } from "./judge.ts";
+import { type Answer, type AuditReport, areDeadLetters, type JudgeOptions, judge, type QueueDepth } from "./judge.ts";
 import { type AuditMode, planOf } from "./plan.ts";
+
+/** A small shop is read within milliseconds; a service that runs has taken its dead letters out after this time. */
+const deadLettersMaxMs = 1_000;
 
 /** What the audit needs of a system, however it runs. */
 export interface AuditPort {
@@ -41,5 +45,10 @@ export async function audit(port: AuditPort, options: AuditOptions = {}): Promis
       answers.push(isDamaged(error) || port.isLost?.(source) ? { damaged: why } : { unseen: why });
     }
   }
-  return judge({ mode, time, answers, queues, down }, options);
+  let queuesAtEnd: readonly QueueDepth[] | undefined;
+  if (queues?.some(areDeadLetters)) {
+    await delay(deadLettersMaxMs);
+    queuesAtEnd = await port.queues?.().catch(() => undefined);
+  }
+  return judge({ mode, time, answers, queues, queuesAtEnd, down }, options);
 }

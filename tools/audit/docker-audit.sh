@@ -14,17 +14,24 @@ take_look() {
   fi
 }
 
+# How many messages are in each queue. Returns 1 when the broker does not answer.
+look_at_queues() {
+  depths=$(docker compose exec -T rabbitmq rabbitmqctl --quiet --no-table-headers list_queues name messages 2>/dev/null </dev/null) || return 1
+  echo queues
+  printf '%s\n' "$depths" | sed -n 's/^\([a-z.-]*\)[[:space:]]\{1,\}\([0-9]\{1,\}\)$/queue \1 \2/p'
+}
+
 read_everything() {
   healthy=$(docker compose ps --format '{{.Service}} {{.Health}}' | sed -n 's/ healthy$//p')
   for name in user-svc product-svc order-svc payment-svc rabbitmq; do
     printf '%s\n' "$healthy" | grep -qx "$name" || echo "down $name"
   done
-  if depths=$(docker compose exec -T rabbitmq rabbitmqctl --quiet --no-table-headers list_queues name messages 2>/dev/null </dev/null); then
-    echo queues
-    printf '%s\n' "$depths" | sed -n 's/^\([a-z.-]*\)[[:space:]]\{1,\}\([0-9]\{1,\}\)$/queue \1 \2/p'
-  fi
+  queues=$(look_at_queues) || queues=
+  [ -z "$queues" ] || printf '%s\n' "$queues"
   docker compose run --rm -T --no-deps seed node tools/audit/print-plan.ts 2>/dev/null </dev/null |
     while read -r service file queries; do take_look "$service" "$file" "$queries"; done
+  # A service takes its dead letters out at once: is it stuck?
+  if printf '%s\n' "$queues" | grep -q '\.dead [1-9]'; then look_at_queues || :; fi
 }
 
 read_everything |

@@ -1,3 +1,4 @@
+import { serviceNames } from "../stack/stack-config.ts";
 import type { Book, BookRows, Books } from "./books.ts";
 import type { AuditSource, Finding } from "./finding.ts";
 import { eventsAreHandled, messagesHaveEvents } from "./pairs/delivery.ts";
@@ -34,8 +35,10 @@ export interface Reading {
   readonly time: number;
   /** One for each look of the plan, in its order. */
   readonly answers: readonly Answer[];
-  /** Undefined when the broker was not asked. */
+  /** At the beginning. Undefined when the broker was not asked. */
   readonly queues?: readonly QueueDepth[];
+  /** At the end, asked for only when there were dead letters at the beginning. */
+  readonly queuesAtEnd?: readonly QueueDepth[];
   /** Parts that are known to be down: what waits for them is no offence. */
   readonly down?: readonly string[];
 }
@@ -149,15 +152,22 @@ function offencesIn(
     );
 }
 
-/** Messages in a queue may be on their way, but a dead letter is taken out at once by its service's inbox. */
-function queueFindings({ mode, time, queues = [] }: Reading): readonly Finding[] {
+/** Whether these are dead letters of a service. It takes them out at once, when it runs: into its inbox. */
+export function areDeadLetters({ queue, messages }: QueueDepth): boolean {
+  return messages > 0 && serviceNames.some((service) => queue === `${service}.events.dead`);
+}
+
+/** Messages in a queue may be on their way, but not dead letters that are still there at the end of the reading. */
+function queueFindings({ mode, time, queues = [], queuesAtEnd = [], down = [] }: Reading): readonly Finding[] {
   if (mode === "storm") return [];
+  const left = new Set(queuesAtEnd.filter(areDeadLetters).map(({ queue }) => queue));
   return queues
     .filter(({ messages }) => messages > 0)
     .map(({ queue, messages }) => {
       const service = queue.split(".")[0] as AuditSource;
       const what = `${messages} messages are in it`;
-      return { invariant: "I6", services: [service], about: `queue ${queue}`, what, sinceTime: time };
+      const finding: Finding = { invariant: "I6", services: [service], about: `queue ${queue}`, what };
+      return left.has(queue) && !waitsForSomebody(finding, down) ? finding : { ...finding, sinceTime: time };
     });
 }
 
