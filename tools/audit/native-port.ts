@@ -9,16 +9,23 @@ import type { AuditPort } from "./audit.ts";
 import { databaseFile } from "./database-file.ts";
 import { queueDepths } from "./queue-depths.ts";
 
-/** The native stack with this configuration, running or not: its files are there in any case. */
-export function nativePort(config: StackConfig): AuditPort {
-  const { dataDir } = config;
-  const down = async () => {
+/**
+ * The native stack in this configuration's data directory, running or not: its files are there in any case. Where it runs
+ * it is asked as it was configured.
+ */
+export function nativePort(own: StackConfig): AuditPort {
+  const { dataDir } = own;
+  const look = () => {
     const state = readRunState(dataDir);
-    const running = state !== undefined && isAlive(state.supervisor) ? state : undefined;
+    const isRunning = state !== undefined && isAlive(state.supervisor);
+    return isRunning ? state : { config: own, processes: [] };
+  };
+  const down = async () => {
+    const { config, processes } = look();
     const names = [...serviceNames, ...(config.amqpUrl === undefined ? ["rabbitmq"] : [])];
     const ready = await Promise.all(
       names.map(async (name) => {
-        const status = running?.processes.find((one) => one.name === name);
+        const status = processes.find((one) => one.name === name);
         return status !== undefined && (await isPartReady(config, status));
       }),
     );
@@ -34,6 +41,7 @@ export function nativePort(config: StackConfig): AuditPort {
     },
     async queues() {
       if ((await down()).includes("rabbitmq")) throw new Error("the broker is down");
+      const { config } = look();
       return await queueDepths(config.amqpUrl ?? privateBrokerUrl(dataDir, config.ports.amqp));
     },
     down,
