@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLeaderLock } from "@quartet/chassis/storage/leader-lock";
@@ -19,6 +28,8 @@ import { restore } from "./restore.ts";
 const startTime = Date.UTC(2026, 0, 1);
 const cutTime = startTime + 50_000;
 const laterTime = startTime + 100_000;
+/** SQLite's. */
+const pageBytes = 4_096;
 
 describe("backup and restore", function () {
   this.timeout(30_000);
@@ -133,6 +144,23 @@ describe("backup and restore", function () {
     await restore({ dataDir: fresh, from: backup });
     assert.deepEqual(await look(fresh), []);
     assert.ok(existsSync(join(fresh, providerFile)));
+  });
+
+  describe("restores in the place of a damaged database, which is kept", () => {
+    const damages: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+      "cut short": (bytes) => bytes.subarray(0, 2 * pageBytes),
+      "with a broken header": (bytes) => bytes.fill(255, 0, 100),
+    };
+    for (const [which, damage] of Object.entries(damages)) {
+      it(which, async () => {
+        const file = databaseFile(dataDir, "order-svc");
+        const bytes = damage(readFileSync(file));
+        writeFileSync(file, bytes);
+        await restore({ dataDir, from: backup });
+        assert.deepEqual(orders(dataDir), [earlier]);
+        assert.ok(readFileSync(join(replaced("order-svc"), "order-svc.sqlite")).equals(bytes));
+      });
+    }
   });
 
   describe("refuses a restore and changes nothing", () => {

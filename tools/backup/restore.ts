@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
+import { isBusy, isDamaged } from "../../chassis/src/storage/database-errors.ts";
 import { StackError } from "../stack/stack-error.ts";
 import { providerFile, serviceFiles } from "./backed-up-files.ts";
 import { checkedMigrations, type Manifest, readManifest, sha256Of } from "./manifest.ts";
@@ -111,8 +112,12 @@ function refuseInUse(file: string): void {
     const database = new BetterSqlite3(name, { timeout: 0 });
     try {
       database.exec("BEGIN EXCLUSIVE; ROLLBACK");
-    } catch {
-      throw new StackError(`${basename(dirname(file))} is running: stop everything first, with \`make down\`.`);
+    } catch (error) {
+      if (isBusy(error)) {
+        throw new StackError(`${basename(dirname(file))} is running: stop everything first, with \`make down\`.`);
+      }
+      // What is damaged may be just why there is a restore: it is set aside like everything else.
+      if (!isDamaged(error)) throw error;
     } finally {
       database.close();
     }
