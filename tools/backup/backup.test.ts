@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdtempSync,
@@ -161,6 +162,14 @@ describe("backup and restore", function () {
         assert.ok(readFileSync(join(replaced("order-svc"), "order-svc.sqlite")).equals(bytes));
       });
     }
+  });
+
+  it("restores from files that nobody may write to, and what it restores its owner may read and write", async () => {
+    for (const path of [...serviceFiles, providerFile]) chmodSync(join(backup, path), 0o444);
+    const fresh = join(folder, `fresh-${count}`);
+    await restore({ dataDir: fresh, from: backup });
+    const modes = [...serviceFiles, providerFile].map((path) => (statSync(join(fresh, path)).mode & 0o777).toString(8));
+    assert.deepEqual([...new Set(modes)], ["600"]);
   });
 
   describe("refuses a restore and changes nothing", () => {

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -27,7 +28,7 @@ export interface Restored {
   readonly replacedName: string;
 }
 
-const folderMode = 0o700;
+const [folderMode, fileMode] = [0o700, 0o600];
 /** Copies that are not yet known to be good. */
 const stagedName = "restore.staged";
 /** Good copies on their way to their places: a service refuses to start beside them. */
@@ -90,6 +91,8 @@ async function stage(manifest: Manifest, from: string, path: string, folder: str
   const copy = join(folder, basename(path));
   if (!existsSync(join(from, path))) throw new StackError(`${join(from, path)} is missing.`);
   copyFileSync(join(from, path), copy);
+  // The mode came along: nobody may write to what was kept on read-only media.
+  chmodSync(copy, fileMode);
   flush(copy);
   if (statSync(copy).size !== said?.bytes || (await sha256Of(copy)) !== said.sha256) {
     throw new StackError(`${join(from, path)} is not what was backed up: its size or its SHA-256 differs.`);
