@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
@@ -24,7 +25,7 @@ import { backUp } from "./back-up.ts";
 import { providerFile, serviceFiles } from "./backed-up-files.ts";
 import { manifestName, readManifest, sha256Of } from "./manifest.ts";
 import { markForReplay } from "./replay.ts";
-import { restore } from "./restore.ts";
+import { allowStart, putBack, restore } from "./restore.ts";
 
 const startTime = Date.UTC(2026, 0, 1);
 const cutTime = startTime + 50_000;
@@ -242,6 +243,41 @@ describe("backup and restore", function () {
     await restore({ dataDir, from: backup, now: () => laterTime });
     for (const path of serviceFiles) assert.equal(existsSync(join(dataDir, path, "..", "restore.part")), false);
     assert.deepEqual(orders(dataDir), [earlier]);
+  });
+
+  describe("in two steps, for whoever empties the broker between them", () => {
+    const marks = () => serviceFiles.filter((path) => existsSync(join(dataDir, path, "..", "restore.part")));
+
+    it("lets no service start before the second", async () => {
+      const { replacedName, replayed } = await putBack({ dataDir, from: backup });
+      assert.deepEqual(orders(dataDir), [earlier]);
+      assert.equal(replaced("order-svc"), join(dataDir, "order-svc", replacedName));
+      assert.deepEqual([...new Set(replayed.values())], [0]);
+      assert.deepEqual(marks(), serviceFiles);
+      allowStart(dataDir);
+      assert.deepEqual(marks(), []);
+    });
+
+    it("can be repeated between them", async () => {
+      await putBack({ dataDir, from: backup });
+      await putBack({ dataDir, from: backup, now: () => laterTime });
+      assert.deepEqual([orders(dataDir), marks()], [[earlier], serviceFiles]);
+    });
+
+    it("is a program too, which leaves it to its caller to say that it is done", () => {
+      const run = (...args: string[]) => {
+        const program = join(import.meta.dirname, "main.ts");
+        return spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+      };
+      const first = run("put-back", dataDir, backup);
+      assert.match(first.stdout, /^Everything is as it was at 2026-01-01T00:00:50\.000Z\. /);
+      assert.deepEqual([first.status, first.stderr, marks()], [0, "", serviceFiles]);
+      const second = run("allow-start", dataDir);
+      assert.deepEqual([second.status, second.stdout, marks()], [0, "", []]);
+      const refused = run("put-back", dataDir, join(folder, "none"));
+      assert.deepEqual([refused.status, refused.stdout], [1, ""]);
+      assert.match(refused.stderr, /is no backup/);
+    });
   });
 
   describe("what has to be published again", () => {

@@ -31,22 +31,38 @@ export interface Restored {
 const [folderMode, fileMode] = [0o700, 0o600];
 /** Copies that are not yet known to be good. */
 const stagedName = "restore.staged";
-/** Good copies on their way to their places: a service refuses to start beside them. */
+/** Good copies on their way to their places, and the mark of it: a service refuses to start beside them. */
 const partName = "restore.part";
+
+interface RestoreOptions {
+  readonly dataDir: string;
+  readonly from: string;
+  readonly now?: () => number;
+}
 
 /**
  * Puts the files of a backup in the place of those in a data directory, whose services must be stopped, and marks what has
  * to be published again. First everything is copied and checked; if anything is wrong with it nothing is changed. If it is
  * interrupted after that no service starts until it is repeated. What was there before is kept beside. Throws a StackError.
  */
-export async function restore(options: {
-  readonly dataDir: string;
-  readonly from: string;
-  /** Called when the files are in their places: removes the messages that the broker still has for the services. */
-  readonly emptyBroker?: () => Promise<void>;
-  readonly now?: () => number;
-}): Promise<Restored> {
-  const { dataDir, from, emptyBroker, now = Date.now } = options;
+export async function restore(
+  options: RestoreOptions & {
+    /** Called when the files are in their places: removes the messages that the broker still has for the services. */
+    readonly emptyBroker?: () => Promise<void>;
+  },
+): Promise<Restored> {
+  const restored = await putBack(options);
+  await options.emptyBroker?.();
+  allowStart(options.dataDir);
+  return restored;
+}
+
+/**
+ * All of a restore but its end, for whoever empties the broker by other means: no service starts before
+ * {@link allowStart}.
+ */
+export async function putBack(options: RestoreOptions): Promise<Restored> {
+  const { dataDir, from, now = Date.now } = options;
   const manifest = readManifest(from);
   refuseIncomplete(manifest, from);
   for (const path of serviceFiles) refuseInUse(join(dataDir, path));
@@ -74,10 +90,12 @@ export async function restore(options: {
   }
   for (const folder of folders) setAside(join(dataDir, folder), replacedName);
   for (const path of paths) renameSync(join(dataDir, dirname(path), partName, basename(path)), join(dataDir, path));
-  const replayed = markForReplay(dataDir);
-  await emptyBroker?.();
-  for (const folder of folders) rmSync(join(dataDir, folder, partName), { recursive: true, force: true });
-  return { manifest, replayed, replacedName };
+  return { manifest, replayed: markForReplay(dataDir), replacedName };
+}
+
+/** The end of a restore: its services may start again. */
+export function allowStart(dataDir: string): void {
+  for (const path of serviceFiles) rmSync(join(dataDir, dirname(path), partName), { recursive: true, force: true });
 }
 
 function refuseIncomplete({ files }: Manifest, from: string): void {
