@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadContract } from "@quartet/chassis/contract";
@@ -8,16 +8,20 @@ import { eventCatalog } from "@quartet/chassis/events/catalog";
 import { readSnapshot } from "@quartet/chassis/storage/read-snapshot";
 import BetterSqlite3 from "better-sqlite3";
 import { after, before, describe, it } from "mocha";
-import { serviceNames } from "../stack/stack-config.ts";
+import { readStackConfig, serviceNames } from "../stack/stack-config.ts";
 import { type AuditOptions, type AuditPort, audit } from "./audit.ts";
 import { consumersOf, publisherOf } from "./consumers.ts";
 import { databaseFile } from "./database-file.ts";
 import { type AuditSource, describeFinding, type Finding, type Invariant } from "./finding.ts";
-import { rowRules } from "./plan.ts";
+import { nativePort } from "./native-port.ts";
+import { planOf, rowRules } from "./plan.ts";
 import { openSmallShop } from "./testing/small-shop.ts";
 
 const startTime = Date.UTC(2026, 0, 1);
 const dayMs = 86_400_000;
+/** SQLite's. */
+const pageBytes = 4_096;
+const rootDir = join(import.meta.dirname, "..", "..");
 /** Statements that lift what the database itself refuses, so that an offence can be put there. */
 const unguarded = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;";
 
@@ -537,12 +541,47 @@ describe("the audit", function () {
     ]);
   });
 
-  it("reports messages in queues as waiting", async () => {
-    const queues = async () => [{ queue: "order-svc.events.dead", messages: 2 }];
-    const { report } = await auditAfter({}, { port: { queues } });
-    assert.deepEqual(report.waiting.map(describeFinding), [
-      "I6 order-svc: queue order-svc.events.dead: 2 messages are in it",
-    ]);
+  describe("about messages in queues", () => {
+    /** What is found and what waits, when the broker has these messages at each look. */
+    const found = async (depths: readonly Readonly<Record<string, number>>[], down: readonly string[] = []) => {
+      let asked = 0;
+      const queues = async () => {
+        const look = depths[asked++];
+        if (look === undefined) throw new Error("it does not answer");
+        return Object.entries(look).map(([queue, messages]) => ({ queue, messages }));
+      };
+      const { report } = await auditAfter({}, { port: { queues, down: async () => down } });
+      const [findings, waiting] = [report.findings, report.waiting].map((which) => which.map(describeFinding));
+      return { findings, waiting, asked };
+    };
+    const live = "I6 order-svc: queue order-svc.events: 2 messages are in it";
+    const dead = "I6 order-svc: queue order-svc.events.dead: 1 messages are in it";
+    const some = { "order-svc.events": 2, "order-svc.events.dead": 1 };
+
+    it("takes them for on their way, and asks once", async () => {
+      const { findings, waiting, asked } = await found([{ "order-svc.events": 2, "order-svc.events.dead": 0 }]);
+      assert.deepEqual([findings, waiting, asked], [[], [live], 1]);
+    });
+
+    it("finds an offence against I6 in dead letters that stay, as their service takes them out at once", async () => {
+      assert.deepEqual(await found([some, some]), { findings: [dead], waiting: [live], asked: 2 });
+    });
+
+    it("waits for dead letters that go, or of which nothing more is known", async () => {
+      for (const depths of [[some, { ...some, "order-svc.events.dead": 0 }], [some]]) {
+        assert.deepEqual(await found(depths), { findings: [], waiting: [live, dead], asked: 2 });
+      }
+    });
+
+    it("waits for dead letters while their service or the broker is down, and for no other", async () => {
+      for (const down of ["order-svc", "rabbitmq"]) assert.deepEqual((await found([some, some], [down])).findings, []);
+      assert.deepEqual((await found([some, some], ["user-svc"])).findings, [dead]);
+    });
+
+    it("leaves the dead letters of others to them", async () => {
+      const foreign = { "analytics.events.dead": 1 };
+      assert.deepEqual((await found([foreign, foreign])).findings, []);
+    });
   });
 
   describe("about an order that is not final", () => {
@@ -602,6 +641,57 @@ describe("the audit", function () {
     };
     assert.equal(await overtaken(`UPDATE outbox SET sent_time = NULL WHERE ${first}`), true);
     assert.equal(await overtaken(`UPDATE outbox SET sent_time = NULL, sent_again = 1 WHERE ${first}`), false);
+  });
+
+  describe("about a file that is not whole", () => {
+    /** What can become of a file, and what the audit says of it. */
+    const damages: Readonly<Record<string, readonly [damage: (file: string) => void, says: RegExp]>> = {
+      "with a page that was written over": [
+        (file) => {
+          const { roots = [] } = readSnapshot(file, {
+            roots: "SELECT rootpage AS page FROM sqlite_schema WHERE name IN ('orders', 'operations')",
+          });
+          const [{ page }] = roots as [{ page: number }];
+          const bytes = readFileSync(file);
+          writeFileSync(file, bytes.fill(255, (page - 1) * pageBytes, page * pageBytes));
+        },
+        /^database disk image is malformed$/,
+      ],
+      "cut short": [(file) => truncateSync(file, 2 * pageBytes), /^database disk image is malformed$/],
+      "with a broken header": [
+        (file) => writeFileSync(file, readFileSync(file).fill(255, 0, 100)),
+        /^file is not a database$/,
+      ],
+      "cut to nothing": [(file) => truncateSync(file), /^there is no .*\.sqlite, or nothing in it$/],
+      "that was deleted": [(file) => rmSync(file), /^there is no .*\.sqlite, or nothing in it$/],
+    };
+
+    for (const [which, [damage, says]] of Object.entries(damages)) {
+      for (const source of ["order-svc", "test-provider"] as const) {
+        it(`finds an offence against I9: a file of ${source} ${which}`, async () => {
+          const { copy } = await auditAfter({});
+          damage(databaseFile(copy, source));
+          const port = nativePort(readStackConfig({ QUARTET_DATA_DIR: copy }, rootDir));
+          const { findings, unseen } = await audit(port, { now: later });
+          const damaged = findings.filter(({ invariant }) => invariant === "I9");
+          assert.deepEqual(
+            damaged.map(({ about, services }) => [about, ...services]),
+            [[source, source]],
+          );
+          assert.match(damaged[0]?.what ?? "", says);
+          assert.deepEqual(unseen, ["the queues of the broker"]);
+        });
+      }
+    }
+
+    it("takes a service that never ran here for one that could not be looked at", async () => {
+      const { copy } = await auditAfter({});
+      rmSync(join(copy, "user-svc"), { recursive: true });
+      const port = nativePort(readStackConfig({ QUARTET_DATA_DIR: copy }, rootDir));
+      const { findings, unseen } = await audit(port, { now: later });
+      assert.deepEqual(findings.map(describeFinding), []);
+      assert.match(unseen[0] ?? "", /^user-svc: there is no /);
+    });
   });
 
   describe("when old rows were removed", () => {
@@ -675,10 +765,62 @@ describe("the audit", function () {
       assert.match(run(copy, { WAIT_S: "soon" }).stderr, /WAIT_S must be a number of seconds, not "soon"/);
     });
 
-    it("says that there is nothing to audit, and fails", () => {
-      const { status, stdout } = run(join(folder, "none"));
-      assert.match(stdout, /There is nothing here to audit: make up\n$/);
+    it("names a file that is damaged, and one that is gone, and fails", async () => {
+      const { copy } = await auditAfter({});
+      truncateSync(databaseFile(copy, "product-svc"), 2 * pageBytes);
+      rmSync(databaseFile(copy, "user-svc"));
+      const { status, stdout } = run(copy);
+      assert.match(stdout, /I9: every file is whole\n {4}product-svc: product-svc: database disk image is malformed\n/);
+      assert.match(stdout, /^ {4}user-svc: user-svc: there is no .*user-svc\.sqlite, or nothing in it$/m);
       assert.equal(status, 1);
+    });
+
+    it("says that there is nothing to audit, and fails", async () => {
+      const { copy } = await auditAfter({});
+      for (const source of [...serviceNames, "test-provider"] as const) rmSync(databaseFile(copy, source));
+      for (const dataDir of [join(folder, "none"), copy]) {
+        const { status, stdout } = run(dataDir);
+        assert.match(stdout, /There is nothing here to audit: make up\n$/);
+        assert.equal(status, 1);
+      }
+    });
+
+    describe("in two steps, for a system whose files only programs beside them can read", () => {
+      const judgeReading = (lines: readonly string[]) =>
+        spawnSync(process.execPath, [join(import.meta.dirname, "judge-reading.ts")], {
+          encoding: "utf8",
+          input: lines.join("\n"),
+        });
+      /** What the looks of the plan see in the shop, as lines. */
+      const looked = async (instead: (source: AuditSource) => string | undefined) => {
+        const port = portOf(join(folder, "sound"));
+        const answers = planOf("rest").map(
+          async ({ source, queries }) => instead(source) ?? `rows ${JSON.stringify(await port.read(source, queries))}`,
+        );
+        return await Promise.all(answers);
+      };
+
+      it("says the same", async () => {
+        const { status, stdout } = judgeReading(["queues", ...(await looked(() => undefined))]);
+        assert.match(stdout, /Everything adds up\.\n$/);
+        assert.equal(status, 0);
+      });
+
+      it("names dead letters that are there at the beginning and at the end, and fails", async () => {
+        const rows = await looked(() => undefined);
+        const dead = ["queues", "queue order-svc.events 1", "queue order-svc.events.dead 1"];
+        const { status, stdout } = judgeReading([...dead, ...rows, ...dead]);
+        assert.match(stdout, /\n {4}order-svc: queue order-svc\.events\.dead: 1 messages are in it\n\n1 findings/);
+        assert.equal(status, 1);
+        assert.equal(judgeReading([...dead, ...rows]).status, 0);
+      });
+
+      it("names a file that is damaged, and fails", async () => {
+        const damaged = (source: AuditSource) => (source === "test-provider" ? "damaged it is torn" : undefined);
+        const { status, stdout } = judgeReading(["queues", ...(await looked(damaged))]);
+        assert.match(stdout, /I9: every file is whole\n {4}test-provider: test-provider: it is torn\n\n1 findings/);
+        assert.equal(status, 1);
+      });
     });
   });
 

@@ -1,6 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isDamaged } from "../../chassis/src/storage/database-errors.ts";
 import type { AuditSource } from "./finding.ts";
-import { type Answer, type AuditReport, type JudgeOptions, judge, type QueueDepth } from "./judge.ts";
+import { type Answer, type AuditReport, areDeadLetters, type JudgeOptions, judge, type QueueDepth } from "./judge.ts";
 import { type AuditMode, planOf } from "./plan.ts";
+
+/** A small shop is read within milliseconds; a service that runs has taken its dead letters out after this time. */
+const deadLettersMaxMs = 1_000;
 
 /** What the audit needs of a system, however it runs. */
 export interface AuditPort {
@@ -9,6 +14,8 @@ export interface AuditPort {
    * writes. Rejects when the source cannot be read.
    */
   read(source: AuditSource, queries: Readonly<Record<string, string>>): Promise<Readonly<Record<string, unknown[]>>>;
+  /** Whether a source that cannot be read is one that has been there: its loss is an offence then. */
+  isLost?(source: AuditSource): boolean;
   /** How many messages are ready in each queue. Rejects when the broker cannot be asked. */
   queues?(): Promise<readonly QueueDepth[]>;
   /** Names of the parts that are down. */
@@ -34,8 +41,14 @@ export async function audit(port: AuditPort, options: AuditOptions = {}): Promis
     try {
       answers.push({ rows: await port.read(source, queries) });
     } catch (error) {
-      answers.push({ unseen: error instanceof Error ? error.message : String(error) });
+      const why = error instanceof Error ? error.message : String(error);
+      answers.push(isDamaged(error) || port.isLost?.(source) ? { damaged: why } : { unseen: why });
     }
   }
-  return judge({ mode, time, answers, queues, down }, options);
+  let queuesAtEnd: readonly QueueDepth[] | undefined;
+  if (queues?.some(areDeadLetters)) {
+    await delay(deadLettersMaxMs);
+    queuesAtEnd = await port.queues?.().catch(() => undefined);
+  }
+  return judge({ mode, time, answers, queues, queuesAtEnd, down }, options);
 }

@@ -1,3 +1,4 @@
+import { serviceNames } from "../stack/stack-config.ts";
 import type { Book, BookRows, Books } from "./books.ts";
 import type { AuditSource, Finding } from "./finding.ts";
 import { eventsAreHandled, messagesHaveEvents } from "./pairs/delivery.ts";
@@ -12,8 +13,14 @@ import { ordersAreFinal, ordersAreSettled, providerIsBooked, replicaFollows } fr
 import { type AuditMode, type Look, planOf, rowRules } from "./plan.ts";
 import type { OffenceRow } from "./rules/row-rule.ts";
 
-/** The rows of one look by the names of its queries, or why it could not be taken. */
-export type Answer = { readonly rows: Readonly<Record<string, readonly unknown[]>> } | { readonly unseen: string };
+/**
+ * The rows of one look by the names of its queries, or why it could not be taken: because the file is not what it must be,
+ * which is an offence, or because it cannot be reached, which is none.
+ */
+export type Answer =
+  | { readonly rows: Readonly<Record<string, readonly unknown[]>> }
+  | { readonly damaged: string }
+  | { readonly unseen: string };
 
 /** A queue of the broker and how many messages are ready in it. */
 export interface QueueDepth {
@@ -28,8 +35,10 @@ export interface Reading {
   readonly time: number;
   /** One for each look of the plan, in its order. */
   readonly answers: readonly Answer[];
-  /** Undefined when the broker was not asked. */
+  /** At the beginning. Undefined when the broker was not asked. */
   readonly queues?: readonly QueueDepth[];
+  /** At the end, asked for only when there were dead letters at the beginning. */
+  readonly queuesAtEnd?: readonly QueueDepth[];
   /** Parts that are known to be down: what waits for them is no offence. */
   readonly down?: readonly string[];
 }
@@ -87,6 +96,7 @@ export function judge(reading: Reading, options: JudgeOptions = {}): AuditReport
   const context = { now, keptSince: now - keptMs, acknowledged: [...(options.acknowledged ?? [])] };
   const rules = mode === "storm" ? stormRules : restRules;
   const all = [
+    ...damagesIn(looks, answers),
     ...looks.flatMap((look, position) => offencesIn(look, answers[position], context.keptSince, options)),
     ...queueFindings(reading),
     ...rules.flatMap((rule) => rule(books, context)),
@@ -111,13 +121,24 @@ export function hostOf(source: AuditSource): string {
   return source === "test-provider" ? "payment-svc" : source;
 }
 
+/** One for each file, however often it was looked at. */
+function damagesIn(looks: readonly Look[], answers: readonly Answer[]): readonly Finding[] {
+  const damages = looks.flatMap(({ source }, position) => {
+    const answer = answers[position];
+    return answer !== undefined && "damaged" in answer ? [[source, answer.damaged] as const] : [];
+  });
+  return [...new Map(damages)].map(([source, what]) => {
+    return { invariant: "I9", services: [source], about: source, what };
+  });
+}
+
 function offencesIn(
   look: Look,
   answer: Answer | undefined,
   keptSince: number,
   { poisoned = [] }: JudgeOptions,
 ): readonly Finding[] {
-  if (answer === undefined || "unseen" in answer) return [];
+  if (answer === undefined || !("rows" in answer)) return [];
   const onPurpose = new Set(poisoned);
   return rowRules
     .filter(({ source, name }) => source === look.source && name in look.queries)
@@ -131,15 +152,22 @@ function offencesIn(
     );
 }
 
-/** Messages in a queue may be on their way, but a dead letter is taken out at once by its service's inbox. */
-function queueFindings({ mode, time, queues = [] }: Reading): readonly Finding[] {
+/** Whether these are dead letters of a service. It takes them out at once, when it runs: into its inbox. */
+export function areDeadLetters({ queue, messages }: QueueDepth): boolean {
+  return messages > 0 && serviceNames.some((service) => queue === `${service}.events.dead`);
+}
+
+/** Messages in a queue may be on their way, but not dead letters that are still there at the end of the reading. */
+function queueFindings({ mode, time, queues = [], queuesAtEnd = [], down = [] }: Reading): readonly Finding[] {
   if (mode === "storm") return [];
+  const left = new Set(queuesAtEnd.filter(areDeadLetters).map(({ queue }) => queue));
   return queues
     .filter(({ messages }) => messages > 0)
     .map(({ queue, messages }) => {
       const service = queue.split(".")[0] as AuditSource;
       const what = `${messages} messages are in it`;
-      return { invariant: "I6", services: [service], about: `queue ${queue}`, what, sinceTime: time };
+      const finding: Finding = { invariant: "I6", services: [service], about: `queue ${queue}`, what };
+      return left.has(queue) && !waitsForSomebody(finding, down) ? finding : { ...finding, sinceTime: time };
     });
 }
 

@@ -1,4 +1,6 @@
-import { readSnapshot } from "../../chassis/src/storage/read-snapshot.ts";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { isGone, readSnapshot } from "../../chassis/src/storage/read-snapshot.ts";
 import { isPartReady } from "../stack/part-ready.ts";
 import { privateBrokerUrl } from "../stack/rabbitmq.ts";
 import { isAlive, readRunState } from "../stack/run-state.ts";
@@ -7,16 +9,23 @@ import type { AuditPort } from "./audit.ts";
 import { databaseFile } from "./database-file.ts";
 import { queueDepths } from "./queue-depths.ts";
 
-/** The native stack with this configuration, running or not: its files are there in any case. */
-export function nativePort(config: StackConfig): AuditPort {
-  const { dataDir } = config;
-  const down = async () => {
+/**
+ * The native stack in this configuration's data directory, running or not: its files are there in any case. Where it runs
+ * it is asked as it was configured.
+ */
+export function nativePort(own: StackConfig): AuditPort {
+  const { dataDir } = own;
+  const look = () => {
     const state = readRunState(dataDir);
-    const running = state !== undefined && isAlive(state.supervisor) ? state : undefined;
+    const isRunning = state !== undefined && isAlive(state.supervisor);
+    return isRunning ? state : { config: own, processes: [] };
+  };
+  const down = async () => {
+    const { config, processes } = look();
     const names = [...serviceNames, ...(config.amqpUrl === undefined ? ["rabbitmq"] : [])];
     const ready = await Promise.all(
       names.map(async (name) => {
-        const status = running?.processes.find((one) => one.name === name);
+        const status = processes.find((one) => one.name === name);
         return status !== undefined && (await isPartReady(config, status));
       }),
     );
@@ -24,8 +33,15 @@ export function nativePort(config: StackConfig): AuditPort {
   };
   return {
     read: async (source, queries) => readSnapshot(databaseFile(dataDir, source), queries) as Record<string, unknown[]>,
+    isLost(source) {
+      const file = databaseFile(dataDir, source);
+      // A service that never ran here has no folder, and where there is no file at all nothing was lost.
+      const others = serviceNames.filter((name) => name !== source);
+      return isGone(file) && existsSync(dirname(file)) && !others.every((name) => isGone(databaseFile(dataDir, name)));
+    },
     async queues() {
       if ((await down()).includes("rabbitmq")) throw new Error("the broker is down");
+      const { config } = look();
       return await queueDepths(config.amqpUrl ?? privateBrokerUrl(dataDir, config.ports.amqp));
     },
     down,

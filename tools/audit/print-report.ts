@@ -11,7 +11,7 @@ const waitingShownMax = 20;
 export function printReport(report: AuditReport, options: { time: number; print: (line: string) => void }): number {
   const { time, print } = options;
   const sections = reconcile(report.books);
-  if (sections.length === 0) {
+  if (sections.length === 0 && report.findings.length === 0) {
     for (const what of report.unseen) print(what);
     print("There is nothing here to audit: make up");
     return 1;

@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLeaderLock } from "@quartet/chassis/storage/leader-lock";
@@ -14,11 +25,13 @@ import { backUp } from "./back-up.ts";
 import { providerFile, serviceFiles } from "./backed-up-files.ts";
 import { manifestName, readManifest, sha256Of } from "./manifest.ts";
 import { markForReplay } from "./replay.ts";
-import { restore } from "./restore.ts";
+import { allowStart, putBack, restore } from "./restore.ts";
 
 const startTime = Date.UTC(2026, 0, 1);
 const cutTime = startTime + 50_000;
 const laterTime = startTime + 100_000;
+/** SQLite's. */
+const pageBytes = 4_096;
 
 describe("backup and restore", function () {
   this.timeout(30_000);
@@ -135,6 +148,31 @@ describe("backup and restore", function () {
     assert.ok(existsSync(join(fresh, providerFile)));
   });
 
+  describe("restores in the place of a damaged database, which is kept", () => {
+    const damages: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+      "cut short": (bytes) => bytes.subarray(0, 2 * pageBytes),
+      "with a broken header": (bytes) => bytes.fill(255, 0, 100),
+    };
+    for (const [which, damage] of Object.entries(damages)) {
+      it(which, async () => {
+        const file = databaseFile(dataDir, "order-svc");
+        const bytes = damage(readFileSync(file));
+        writeFileSync(file, bytes);
+        await restore({ dataDir, from: backup });
+        assert.deepEqual(orders(dataDir), [earlier]);
+        assert.ok(readFileSync(join(replaced("order-svc"), "order-svc.sqlite")).equals(bytes));
+      });
+    }
+  });
+
+  it("restores from files that nobody may write to, and what it restores its owner may read and write", async () => {
+    for (const path of [...serviceFiles, providerFile]) chmodSync(join(backup, path), 0o444);
+    const fresh = join(folder, `fresh-${count}`);
+    await restore({ dataDir: fresh, from: backup });
+    const modes = [...serviceFiles, providerFile].map((path) => (statSync(join(fresh, path)).mode & 0o777).toString(8));
+    assert.deepEqual([...new Set(modes)], ["600"]);
+  });
+
   describe("refuses a restore and changes nothing", () => {
     const refuses = async (what: RegExp) => {
       const before = contents(dataDir);
@@ -205,6 +243,41 @@ describe("backup and restore", function () {
     await restore({ dataDir, from: backup, now: () => laterTime });
     for (const path of serviceFiles) assert.equal(existsSync(join(dataDir, path, "..", "restore.part")), false);
     assert.deepEqual(orders(dataDir), [earlier]);
+  });
+
+  describe("in two steps, for whoever empties the broker between them", () => {
+    const marks = () => serviceFiles.filter((path) => existsSync(join(dataDir, path, "..", "restore.part")));
+
+    it("lets no service start before the second", async () => {
+      const { replacedName, replayed } = await putBack({ dataDir, from: backup });
+      assert.deepEqual(orders(dataDir), [earlier]);
+      assert.equal(replaced("order-svc"), join(dataDir, "order-svc", replacedName));
+      assert.deepEqual([...new Set(replayed.values())], [0]);
+      assert.deepEqual(marks(), serviceFiles);
+      allowStart(dataDir);
+      assert.deepEqual(marks(), []);
+    });
+
+    it("can be repeated between them", async () => {
+      await putBack({ dataDir, from: backup });
+      await putBack({ dataDir, from: backup, now: () => laterTime });
+      assert.deepEqual([orders(dataDir), marks()], [[earlier], serviceFiles]);
+    });
+
+    it("is a program too, which leaves it to its caller to say that it is done", () => {
+      const run = (...args: string[]) => {
+        const program = join(import.meta.dirname, "main.ts");
+        return spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+      };
+      const first = run("put-back", dataDir, backup);
+      assert.match(first.stdout, /^Everything is as it was at 2026-01-01T00:00:50\.000Z\. /);
+      assert.deepEqual([first.status, first.stderr, marks()], [0, "", serviceFiles]);
+      const second = run("allow-start", dataDir);
+      assert.deepEqual([second.status, second.stdout, marks()], [0, "", []]);
+      const refused = run("put-back", dataDir, join(folder, "none"));
+      assert.deepEqual([refused.status, refused.stdout], [1, ""]);
+      assert.match(refused.stderr, /is no backup/);
+    });
   });
 
   describe("what has to be published again", () => {

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
+import { isBusy, isDamaged } from "../../chassis/src/storage/database-errors.ts";
 import { StackError } from "../stack/stack-error.ts";
 import { providerFile, serviceFiles } from "./backed-up-files.ts";
 import { checkedMigrations, type Manifest, readManifest, sha256Of } from "./manifest.ts";
@@ -26,25 +28,41 @@ export interface Restored {
   readonly replacedName: string;
 }
 
-const folderMode = 0o700;
+const [folderMode, fileMode] = [0o700, 0o600];
 /** Copies that are not yet known to be good. */
 const stagedName = "restore.staged";
-/** Good copies on their way to their places: a service refuses to start beside them. */
+/** Good copies on their way to their places, and the mark of it: a service refuses to start beside them. */
 const partName = "restore.part";
+
+interface RestoreOptions {
+  readonly dataDir: string;
+  readonly from: string;
+  readonly now?: () => number;
+}
 
 /**
  * Puts the files of a backup in the place of those in a data directory, whose services must be stopped, and marks what has
  * to be published again. First everything is copied and checked; if anything is wrong with it nothing is changed. If it is
  * interrupted after that no service starts until it is repeated. What was there before is kept beside. Throws a StackError.
  */
-export async function restore(options: {
-  readonly dataDir: string;
-  readonly from: string;
-  /** Called when the files are in their places: removes the messages that the broker still has for the services. */
-  readonly emptyBroker?: () => Promise<void>;
-  readonly now?: () => number;
-}): Promise<Restored> {
-  const { dataDir, from, emptyBroker, now = Date.now } = options;
+export async function restore(
+  options: RestoreOptions & {
+    /** Called when the files are in their places: removes the messages that the broker still has for the services. */
+    readonly emptyBroker?: () => Promise<void>;
+  },
+): Promise<Restored> {
+  const restored = await putBack(options);
+  await options.emptyBroker?.();
+  allowStart(options.dataDir);
+  return restored;
+}
+
+/**
+ * All of a restore but its end, for whoever empties the broker by other means: no service starts before
+ * {@link allowStart}.
+ */
+export async function putBack(options: RestoreOptions): Promise<Restored> {
+  const { dataDir, from, now = Date.now } = options;
   const manifest = readManifest(from);
   refuseIncomplete(manifest, from);
   for (const path of serviceFiles) refuseInUse(join(dataDir, path));
@@ -72,10 +90,12 @@ export async function restore(options: {
   }
   for (const folder of folders) setAside(join(dataDir, folder), replacedName);
   for (const path of paths) renameSync(join(dataDir, dirname(path), partName, basename(path)), join(dataDir, path));
-  const replayed = markForReplay(dataDir);
-  await emptyBroker?.();
-  for (const folder of folders) rmSync(join(dataDir, folder, partName), { recursive: true, force: true });
-  return { manifest, replayed, replacedName };
+  return { manifest, replayed: markForReplay(dataDir), replacedName };
+}
+
+/** The end of a restore: its services may start again. */
+export function allowStart(dataDir: string): void {
+  for (const path of serviceFiles) rmSync(join(dataDir, dirname(path), partName), { recursive: true, force: true });
 }
 
 function refuseIncomplete({ files }: Manifest, from: string): void {
@@ -89,6 +109,8 @@ async function stage(manifest: Manifest, from: string, path: string, folder: str
   const copy = join(folder, basename(path));
   if (!existsSync(join(from, path))) throw new StackError(`${join(from, path)} is missing.`);
   copyFileSync(join(from, path), copy);
+  // The mode came along: nobody may write to what was kept on read-only media.
+  chmodSync(copy, fileMode);
   flush(copy);
   if (statSync(copy).size !== said?.bytes || (await sha256Of(copy)) !== said.sha256) {
     throw new StackError(`${join(from, path)} is not what was backed up: its size or its SHA-256 differs.`);
@@ -111,8 +133,12 @@ function refuseInUse(file: string): void {
     const database = new BetterSqlite3(name, { timeout: 0 });
     try {
       database.exec("BEGIN EXCLUSIVE; ROLLBACK");
-    } catch {
-      throw new StackError(`${basename(dirname(file))} is running: stop everything first, with \`make down\`.`);
+    } catch (error) {
+      if (isBusy(error)) {
+        throw new StackError(`${basename(dirname(file))} is running: stop everything first, with \`make down\`.`);
+      }
+      // What is damaged may be just why there is a restore: it is set aside like everything else.
+      if (!isDamaged(error)) throw error;
     } finally {
       database.close();
     }

@@ -26,8 +26,10 @@ function pids(): number[] {
 
 function nameOf(pid: number, dataDir: string): string | undefined {
   const args = words(pid, "cmdline");
-  if (args.includes(join(dataDir, "run", "plan.json"))) return "supervisor";
-  if (args.includes(join(dataDir, "envoy", "envoy.yaml"))) return "envoy";
+  const isDaemon = args.some((arg) => arg.endsWith("daemon.ts"));
+  if (isDaemon && args.includes(join(dataDir, "run", "plan.json"))) return "supervisor";
+  const isGateway = args.includes("--use-dynamic-base-id");
+  if (isGateway && args.includes(join(dataDir, "envoy", "envoy.yaml"))) return "envoy";
   const environment = words(pid, "environ");
   if (environment.includes(`RABBITMQ_MNESIA_BASE=${join(dataDir, "rabbitmq", "data")}`)) return "rabbitmq";
   if (basename(args[0] ?? "") === "epmd" && folderOf(pid) === join(dataDir, "rabbitmq")) return "epmd";

@@ -7,6 +7,11 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }
 
+/** Whether the error says that the file is not whole, no database at all, or on a disk that cannot read or write it. */
+export function isDamaged(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(String(error.code));
+}
+
 /** Why a change was not stored, to its caller: unavailable DATABASE_BUSY or DATABASE_UNAVAILABLE. */
 export function databaseUnavailable(cause: unknown): DomainError {
   return isBusy(cause)

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { openTestDatabase } from "../testing/test-database.ts";
 import type { Database } from "./database.ts";
-import { readSnapshot } from "./read-snapshot.ts";
+import { readSnapshot, snapshotJson } from "./read-snapshot.ts";
 
 describe("readSnapshot", () => {
   let database: Database;
@@ -42,10 +42,50 @@ describe("readSnapshot", () => {
     assert.equal(existsSync(missing), false);
   });
 
-  it("is a program too, which prints one line of JSON", () => {
+  it("gives the same as JSON, in pieces of one size, however much there is", () => {
+    const wide = `WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers LIMIT 1000)
+      SELECT n, printf('%.1000c', 'x') AS text FROM numbers`;
+    const queries = { none: "SELECT n FROM things WHERE n > 9", wide, rows: "SELECT n FROM things" };
+    const pieces = [...snapshotJson(database.file, queries)];
+    assert.equal(pieces.join(""), JSON.stringify(readSnapshot(database.file, queries)));
+    assert.ok(pieces.length > 10 && pieces.every(({ length }) => length < 70_000), `${pieces.length} pieces`);
+    assert.deepEqual([...snapshotJson(database.file, {})], ["{}"]);
+  });
+
+  describe("as a program", () => {
     const program = join(import.meta.dirname, "..", "answer-queries.ts");
-    const input = JSON.stringify({ rows: "SELECT n FROM things" });
-    const { status, stdout } = spawnSync(process.execPath, [program, database.file], { input, encoding: "utf8" });
-    assert.deepEqual([status, stdout], [0, '{"rows":[{"n":1}]}\n']);
+    const run = (file: string) => {
+      const input = JSON.stringify({ rows: "SELECT n FROM things" });
+      const { status, stdout } = spawnSync(process.execPath, [program, file], { input, encoding: "utf8" });
+      return { status, stdout };
+    };
+
+    it("ends with 3 when the file is damaged or gone, and says why in its last line", () => {
+      database.sqlite.pragma("wal_checkpoint(TRUNCATE)");
+      const whole = readFileSync(database.file);
+      const copy = `${database.file}.copy`;
+      const lastLine = () => {
+        const { status, stdout } = run(copy);
+        return { status, why: stdout.trimEnd().split("\n").at(-1) };
+      };
+      writeFileSync(copy, whole.subarray(0, whole.length - 4096));
+      assert.deepEqual(lastLine(), { status: 3, why: "database disk image is malformed" });
+      writeFileSync(copy, whole.fill(255, 0, 100));
+      assert.deepEqual(lastLine(), { status: 3, why: "file is not a database" });
+      const gone = { status: 3, why: `there is no ${copy}, or nothing in it` };
+      truncateSync(copy);
+      assert.deepEqual(lastLine(), gone);
+      rmSync(copy);
+      assert.deepEqual(lastLine(), gone);
+    });
+
+    it("ends with 1 when something else is wrong", () => {
+      database.sqlite.exec("DROP TABLE things");
+      assert.equal(run(database.file).status, 1);
+    });
+
+    it("prints one line of JSON", () => {
+      assert.deepEqual(run(database.file), { status: 0, stdout: '{"rows":[{"n":1}]}\n' });
+    });
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
 import { planCheckouts, unsoldShare } from "../customers/checkout-plan.ts";
-import { campaignNumbers, runCampaign } from "./campaign.ts";
+import { campaignNumbers, runCampaign, settleMaxMs } from "./campaign.ts";
 import { type KillStep, planKills } from "./kill-plan.ts";
 
 const numbers = campaignNumbers(process.env, {
@@ -22,10 +22,11 @@ describe("a random campaign of kills", function () {
     await system?.close();
   });
 
-  it("loses nothing that was acknowledged and does nothing twice", async () => {
-    const { problems, figures } = await runCampaign({ system, ...numbers });
+  it("loses nothing that was acknowledged, does nothing twice, and settles within 30 s after the last fault", async () => {
+    const { problems, figures, settledMs } = await runCampaign({ system, ...numbers });
     for (const line of figures) console.log(`      ${line}`);
     assert.deepEqual(problems, [], again);
+    assert.ok(settledMs <= settleMaxMs, `settled after ${Math.round(settledMs)} ms; ${again}`);
   });
 });
 

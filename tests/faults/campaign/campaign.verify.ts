@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
-import { campaignNumbers, runCampaign } from "./campaign.ts";
+import { campaignNumbers, runCampaign, settleMaxMs } from "./campaign.ts";
 
 const numbers = campaignNumbers(process.env, {
   checkouts: 10_000,
   kills: { perService: 130, gateway: 40, broker: 32, freezes: 40 },
 });
 const again = `SEED=${numbers.seed} CHECKOUTS=${numbers.checkouts} make verify TESTS=tests/faults/campaign/campaign.verify.ts (the same plan; which moment a kill hits is up to time)`;
-const settleMaxMs = 30_000;
 
 describe("a long random campaign of kills", function () {
   this.timeout(4 * 3_600_000);
