@@ -34,12 +34,29 @@ if (reason === undefined) {
       assert.match(stdout, /Everything adds up\.\n$/);
       assert.equal(status, 0);
     });
-    it("says of make audit which service it could not ask", async () => {
+    it("audits what a service has kept that does not run", async () => {
       await shop().system.stop("product-svc");
       const { status, stdout } = audit();
       await shop().system.start("product-svc");
-      assert.match(stdout, /product-svc: its container does not answer\n[\s\S]*What was looked at adds up\.\n$/);
+      assert.match(stdout, /pieces: [\s\S]*Everything adds up\.\n$/);
       assert.equal(status, 0);
+    });
+    it("fails make audit when a file is damaged, whose service cannot even start", async () => {
+      const { system } = shop();
+      await system.stop("user-svc");
+      const inFolder = (script: string) => {
+        const args = ["compose", "run", "--rm", "-T", "--no-deps", "user-svc", "sh", "-c", `cd /data && ${script}`];
+        const { status, stderr } = spawnSync("docker", args, { cwd: rootDir, env: system.env, encoding: "utf8" });
+        assert.equal(status, 0, stderr);
+      };
+      inFolder(
+        "cp user-svc.sqlite kept && rm -f user-svc.sqlite-wal user-svc.sqlite-shm && printf damaged >user-svc.sqlite",
+      );
+      const { status, stdout } = audit();
+      inFolder("mv kept user-svc.sqlite");
+      await system.start("user-svc");
+      assert.match(stdout, /I9: every file is whole\n {4}user-svc: user-svc: file is not a database\n/);
+      assert.equal(status, 1);
     });
     it("restores by make what make backup has kept, and publishes it again by make replay", async () => {
       const { ada, cup, system } = shop();

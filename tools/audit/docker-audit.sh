@@ -3,9 +3,15 @@
 
 damaged=3 # exit code of answer-queries when the file is damaged or gone; its last line says why
 
-# A line of the plan: which service to ask, for which of its files, and what, in one transaction.
+# A line of the plan: which service to ask, for which of its files, and what, in one transaction. One that does not run, or not
+# for long, as its file may be damaged, is asked in a container like its own.
 take_look() {
-  if answer=$(printf '%s' "$3" | docker compose exec -T "$1" node ../chassis/src/answer-queries.ts "/data/$2" 2>/dev/null); then
+  how=exec
+  if [ -z "$(docker compose ps --quiet --status running "$1")" ] && [ -n "$(docker compose ps --all --quiet "$1")" ]; then
+    how='run --rm --no-deps'
+  fi
+  # shellcheck disable=SC2086
+  if answer=$(printf '%s' "$3" | docker compose $how -T "$1" node ../chassis/src/answer-queries.ts "/data/$2" 2>/dev/null); then
     printf 'rows %s\n' "$answer"
   elif [ $? = "$damaged" ]; then
     printf 'damaged %s\n' "$(printf '%s\n' "$answer" | tail -n 1)"
