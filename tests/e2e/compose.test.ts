@@ -56,7 +56,7 @@ if (reason === undefined) {
       inFolder("mv kept user-svc.sqlite");
       await system.start("user-svc");
       assert.match(stdout, /I9: every file is whole\n {4}user-svc: user-svc: file is not a database\n/);
-      assert.equal(status, 1);
+      assert.notEqual(status, 0);
     });
     it("restores by make what make backup has kept, and publishes it again by make replay", async () => {
       const { ada, cup, system } = shop();
