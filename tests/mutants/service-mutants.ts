@@ -68,10 +68,15 @@ export const serviceMutants: readonly Mutant[] = [
         path: "payment-svc/src/domain/refund.ts",
         from: "  return { next: withRefund(payment, { ...refund, attempts: refund.attempts + 1 }), events: [], entries: [] };",
         to: `  return {
-    next: withRefund(payment, { ...refund, attempts: refund.attempts + 1, nextAttemptTime: Number.MAX_SAFE_INTEGER }),
+    next: withRefund(payment, { ...refund, attempts: refund.attempts + 1, nextAttemptTime: -1 }),
     events: [],
     entries: [],
   };`,
+      },
+      {
+        path: "payment-svc/src/storage/payment-store.ts",
+        from: 'and(eq(refunds.state, "REQUESTED"), isDue,',
+        to: 'and(eq(refunds.state, "REQUESTED"), gt(refunds.nextAttemptTime, -1), isDue,',
       },
     ],
   },
