@@ -83,6 +83,7 @@ check_rabbitmq() {
     return
   fi
   if [ -n "${AMQP_URL:-}" ]; then ok RabbitMQ 'the one at AMQP_URL, which make up asks'
+  elif [ -n "${RABBITMQ_SERVER:-}" ] && [ ! -e "$RABBITMQ_SERVER" ]; then bad RabbitMQ "RABBITMQ_SERVER names $RABBITMQ_SERVER, which is not there."
   elif [ -n "${RABBITMQ_SERVER:-}" ] || [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || has rabbitmq-server; then
     if has epmd || ls /usr/lib/erlang/erts-*/bin/epmd /usr/local/lib/erlang/erts-*/bin/epmd >/dev/null 2>&1; then ok RabbitMQ 'installed'
     else bad RabbitMQ "it is installed but Erlang's epmd is not found: put it on PATH."; fi

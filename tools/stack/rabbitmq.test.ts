@@ -13,6 +13,10 @@ const startBoundMs = 60_000;
 describe("private RabbitMQ", function () {
   this.timeout(90_000);
 
+  it("is not another one than the one that is named", () => {
+    assert.throws(() => findRabbit({ ...process.env, RABBITMQ_SERVER: "/nowhere" }), /RABBITMQ_SERVER names \/nowhere/);
+  });
+
   it("runs on its own ports with a random password, and ends without a trace", async function () {
     const tools = findRabbit(process.env);
     if (tools === undefined) return this.skip();

@@ -18,11 +18,14 @@ export interface RabbitTools {
 const stopTimeoutMs = 20_000;
 const brokerUser = "quartet";
 
-/** Finds an installed RabbitMQ; undefined when there is none. */
+/** Finds an installed RabbitMQ; undefined when there is none. Throws a StackError when the one that is named is not there. */
 export function findRabbit(env: Environment): RabbitTools | undefined {
+  if (env.RABBITMQ_SERVER && !existsSync(env.RABBITMQ_SERVER)) {
+    throw new StackError(`RABBITMQ_SERVER names ${env.RABBITMQ_SERVER}, which is not there.`);
+  }
   // Debian's command on PATH insists on the system's own user and folders; the script behind it does not.
   const server = [
-    env.RABBITMQ_SERVER,
+    env.RABBITMQ_SERVER || undefined,
     "/usr/lib/rabbitmq/bin/rabbitmq-server",
     findOnPath("rabbitmq-server", env),
   ].find((file) => file !== undefined && existsSync(file));
