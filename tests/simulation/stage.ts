@@ -1,3 +1,4 @@
+import { waitMaxDefaultMs } from "../../tools/audit/judge.ts";
 import { type Customers, createCustomers } from "./customers.ts";
 import { createJudge, type Judge } from "./judge.ts";
 import { createPromises, type Promises } from "./promises.ts";
@@ -23,8 +24,6 @@ export interface Stage {
   close(): void;
 }
 
-/** I1: within this time after the last trouble everything is final. */
-const settleMaxMs = 30_000;
 const lookIntervalMs = 250;
 const breathSteps = 256;
 /** Not the one of the world. */
@@ -67,13 +66,13 @@ export function openStage(options: { seed: string; empty: EmptyDatabases; onStep
       const lookTime = world.time + lookIntervalMs;
       await runUntil(() => world.time >= lookTime);
       if (isBroken()) break;
-      const isLate = world.time - startTime > settleMaxMs;
+      const isLate = world.time - startTime > waitMaxDefaultMs;
       const left =
         world.workCount > 0 && !isLate ? ["something is under way"] : await judge.disagreements(shop, promises);
       if (left.length === 0) break;
       if (!isLate) continue;
       for (const what of left) world.violate(what);
-      world.violate(`I1: not at rest after ${settleMaxMs} ms`);
+      world.violate(`I1: not at rest after ${waitMaxDefaultMs} ms`);
       break;
     }
     return Math.round(world.time - startTime);

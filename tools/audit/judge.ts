@@ -66,7 +66,7 @@ export interface AuditReport {
 
 /** What {@link AuditReport.unseen} says when the broker was not asked. */
 export const unseenQueues = "the queues of the broker";
-/** How long an order may wait when nothing is down. */
+/** I1: how long anything may wait when nothing is down, and within what time after the last fault all must be at rest. */
 export const waitMaxDefaultMs = 30_000;
 // The services keep sent events, handled messages and claims for 7 days; what is removed at this moment is no riddle.
 const keptMs = (7 * 24 - 1) * 60 * 60 * 1_000;

@@ -27,12 +27,9 @@ export interface CampaignResult {
   readonly problems: readonly string[];
   /** Lines of figures, to print. */
   readonly figures: readonly string[];
-  /** From the moment the last killed part was ready again until all books agreed, ms. See {@link settleMaxMs}. */
+  /** From the moment the last killed part was ready again until all books agreed, ms. I1 gives it a bound. */
   readonly settledMs: number;
 }
-
-/** I1: how long after the last fault everything has to be at rest. */
-export const settleMaxMs = 30_000;
 
 /** The seed and the numbers of a campaign: what the environment says, and what is usual where it says nothing. */
 export function campaignNumbers(

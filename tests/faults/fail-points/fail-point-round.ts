@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { queueOf } from "@quartet/chassis/events/catalog";
 import { eventually } from "@quartet/chassis/testing/eventually";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { waitMaxDefaultMs } from "../../../tools/audit/judge.ts";
 import { queueDepths } from "../../../tools/audit/queue-depths.ts";
 import type { ServiceName } from "../../../tools/stack/stack-config.ts";
 import type { FaultShop } from "../fault-shop.ts";
@@ -26,8 +27,6 @@ export interface FailPointCase {
 }
 
 const deathTimeoutMs = 60_000;
-/** Everything must be right again this long after the last death and the end of what customers did. */
-const convergenceMaxMs = 30_000;
 
 /** How a case is named in tests and reports. */
 export function describeCase({ service, deaths }: FailPointCase): string {
@@ -77,9 +76,9 @@ export async function runRound(shop: FaultShop, cases: readonly FailPointCase[])
     stack.start(service);
   }
   for (const { service } of cases) await assertSound(shop, service);
-  await assertBooksAgree(system, { timeoutMs: convergenceMaxMs });
+  await assertBooksAgree(system, { timeoutMs: waitMaxDefaultMs });
   const convergenceMs = performance.now() - endTime;
-  assert.ok(convergenceMs <= convergenceMaxMs, `the books took ${Math.round(convergenceMs)} ms`);
+  assert.ok(convergenceMs <= waitMaxDefaultMs, `the books took ${Math.round(convergenceMs)} ms`);
   return { deaths: cases.reduce((sum, { deaths }) => sum + deaths.length, 0), convergenceMs };
 }
 
@@ -104,13 +103,13 @@ async function stopWithEmptyQueue({ system: { stack } }: FaultShop, service: Ser
     return broker === "connected" && (await isEmpty());
   };
   const isOver = async () => {
-    await eventually(`${service} has taken what is in its queue`, isTaken, convergenceMaxMs);
+    await eventually(`${service} has taken what is in its queue`, isTaken, waitMaxDefaultMs);
     await stack.stop(service);
     if (await isEmpty()) return true;
     stack.start(service);
     return false;
   };
-  await eventually(`the queue of ${service} is empty`, isOver, convergenceMaxMs);
+  await eventually(`the queue of ${service} is empty`, isOver, waitMaxDefaultMs);
 }
 
 function statusOf({ system }: FaultShop, service: ServiceName) {

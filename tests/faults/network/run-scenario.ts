@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { waitMaxDefaultMs } from "../../../tools/audit/judge.ts";
 import { waitUntil } from "../../../tools/stack/ready.ts";
 import { checkoutPlans } from "../customers/checkout-plan.ts";
 import { startCrowd, type Venue } from "../customers/crowd.ts";
@@ -23,8 +24,6 @@ const loadedCount = 6;
 /** The longest deadline of a unary method, and what a busy machine adds. */
 const callMaxMs = 5_000 + 1_500;
 const breakWaitMaxMs = 15_000;
-/** I1: how long after the last fault everything has to be at rest. */
-const settleMaxMs = 30_000;
 const problemsShownMax = 10;
 
 /**
@@ -84,7 +83,7 @@ export async function runScenario(options: {
     problems.push(`not answered at once: ${JSON.stringify([...retries])}`);
   if (scenario.answersThroughout && acknowledgedDuring === 0) problems.push("no order was accepted");
   if (isTimed && slowestCallMs > callMaxMs) problems.push(`a call took ${Math.round(slowestCallMs)} ms`);
-  await assertBooksAgree(system, { timeoutMs: settleMaxMs }).catch((error: Error) => problems.push(error.message));
+  await assertBooksAgree(system, { timeoutMs: waitMaxDefaultMs }).catch((error: Error) => problems.push(error.message));
   const repeats = [...retries.values()].reduce((sum, number) => sum + number, 0);
   return {
     problems: problems.slice(0, problemsShownMax),
