@@ -43,7 +43,7 @@ export interface ConsumerOptions {
   readonly attemptsMax?: number;
   /** How often a message may have been started alone without an end (it kills the process) before it is parked. */
   readonly startsMax?: number;
-  /** Pauses between attempts, and between starts without an end; the last one repeats. */
+  /** Pauses between attempts, and between starts without an end, under a minute each (see Inbox.due); the last one repeats. */
   readonly retryDelaysMs?: readonly number[];
   /** Pause before a message is tried again that needed something which was not available, or had too much to do. */
   readonly unavailableDelayMs?: number;

@@ -58,7 +58,10 @@ export interface Inbox {
    * acknowledged. A finished message stays so.
    */
   park(message: IncomingMessage, cause: string, attempts?: 0 | 1): Promise<void>;
-  /** Waiting messages whose time has come, earliest first, and those whose time is far away because the clock was set back. */
+  /**
+   * Waiting messages whose time has come, earliest first, and those whose time is more than a minute away: no attempt is put
+   * off for as long, so the clock was set back.
+   */
   due(now: number, limit: number): readonly DueMessage[];
   /** When the next waiting message is due, ms since the epoch. */
   nextDueTime(): number | undefined;
@@ -91,7 +94,6 @@ interface Row {
   readonly finish_time: number | null;
 }
 
-/** No attempt is put off for as long. */
 const pauseMaxMs = 60_000;
 const parkedListMax = 1_000;
 const errorLengthMax = 2_000;
