@@ -58,7 +58,7 @@ export function eventOf(order: Order, eventId: string): OrderEvent {
     case "CONFIRMED":
       return { ...base, kind: "confirmed", total };
     case "CANCELLED":
-      return { ...base, kind: "cancelled", reason: required(order.cancelReason) };
+      return { ...base, kind: "cancelled", reason: required(order.cancelReason), total, placeTime: order.createTime };
   }
 }
 

@@ -98,6 +98,8 @@ export interface OrderConfirmed extends EventBase {
 export interface OrderCancelled extends EventBase {
   readonly kind: "cancelled";
   readonly reason: CancelReason;
+  readonly total: Money;
+  readonly placeTime: number;
 }
 
 /** What the others learn about an order. */

@@ -55,7 +55,7 @@ const cases = [
   {
     transition: cancelOrder(aPendingOrder(), 0, aMoment()),
     schema: OrderCancelledSchema,
-    message: { ...base, version: "2", reason: "CANCEL_REASON_REQUESTED", cancelTime: time },
+    message: { ...base, version: "2", reason: "CANCEL_REASON_REQUESTED", cancelTime: time, total, placeTime: time },
   },
 ] as const;
 

@@ -33,7 +33,9 @@ export function toOutgoing(event: OrderEvent): OutgoingEvent {
       return encode(OrderConfirmedSchema, order, event.version, message);
     }
     case "cancelled": {
-      const message = { ...base, reason: cancelReasons[event.reason], cancelTime: time };
+      const reason = cancelReasons[event.reason];
+      const placeTime = timestampFromMs(event.placeTime);
+      const message = { ...base, reason, cancelTime: time, total: toMoneyMessage(event.total), placeTime };
       return encode(OrderCancelledSchema, order, event.version, message);
     }
   }
