@@ -9,6 +9,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { createPageTokens, type PageTokens } from "./page-token.ts";
 import { type Database, openDatabase } from "./storage/database.ts";
 import { chassisMigrations, type MigrationSource, migrate } from "./storage/migrate.ts";
+import { lastRestoreTime } from "./storage/restores.ts";
 import { secretOf } from "./storage/secrets.ts";
 import { createUnitOfWork, type UnitOfWork } from "./storage/unit-of-work.ts";
 
@@ -26,6 +27,8 @@ export interface ServiceCore {
   readonly pageTokens: PageTokens;
   /** Since when this process could hear of everything. */
   readonly contact: Contact;
+  /** When the database was last put back from a backup, ms: others may know of an earlier time more than it does. */
+  readonly restoreTime: number | undefined;
 }
 
 /** What a test may put in place of time, ids, logs and metrics. */
@@ -61,6 +64,7 @@ export async function openServiceCore(
       unitOfWork: createUnitOfWork({ database, now }),
       pageTokens: createPageTokens({ key: secretOf(database, "page_token") }),
       contact: createContact({ now }),
+      restoreTime: lastRestoreTime(database),
     };
   } catch (error) {
     await database.close();

@@ -31,7 +31,7 @@ export function createParts(
   { providerCallsMax: callsMax }: PaymentConfig,
   { provider }: { readonly provider: PaymentProvider },
 ): ServiceParts {
-  const { database, unitOfWork, pageTokens, metrics, now, newId, log } = core;
+  const { database, unitOfWork, pageTokens, metrics, now, newId, log, restoreTime } = core;
 
   const payments = createPaymentStore({ database, unitOfWork, toOutgoing: createToOutgoing({ newId }), now });
   const queries = createPaymentQueries({ database });
@@ -42,7 +42,7 @@ export function createParts(
   });
   const drive = createDrivePayment({ payments, provider: withReports(provider, { log, metrics }), now });
   const driver = createPaymentDriver({ payments, drive, now, log, callsMax });
-  const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge });
+  const settlePayments = createSettlePayments({ payments, now, onWork: driver.nudge, restoreTime });
   const implementation = createPaymentServiceImpl({
     queries,
     ledger: createLedgerQueries({ database }),

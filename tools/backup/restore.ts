@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -33,6 +34,8 @@ const [folderMode, fileMode] = [0o700, 0o600];
 const stagedName = "restore.staged";
 /** Good copies on their way to their places, and the mark of it: a service refuses to start beside them. */
 const partName = "restore.part";
+
+const restoresMigration = join(import.meta.dirname, "../../chassis/migrations/0003_restores.sql");
 
 interface RestoreOptions {
   readonly dataDir: string;
@@ -90,6 +93,7 @@ export async function putBack(options: RestoreOptions): Promise<Restored> {
   }
   for (const folder of folders) setAside(join(dataDir, folder), replacedName);
   for (const path of paths) renameSync(join(dataDir, dirname(path), partName, basename(path)), join(dataDir, path));
+  for (const path of serviceFiles) recordRestore(join(dataDir, path), now());
   return { manifest, replayed: markForReplay(dataDir), replacedName };
 }
 
@@ -142,6 +146,18 @@ function refuseInUse(file: string): void {
     } finally {
       database.close();
     }
+  }
+}
+
+/** Lets a service know that others may remember what it does not. A backup of an older version has no place for it yet. */
+function recordRestore(file: string, time: number): void {
+  const database = new BetterSqlite3(file, { fileMustExist: true });
+  try {
+    database.pragma("synchronous = FULL");
+    database.exec(readFileSync(restoresMigration, "utf8"));
+    database.prepare("INSERT OR IGNORE INTO restores (time) VALUES (?)").run(time);
+  } finally {
+    database.close();
   }
 }
 

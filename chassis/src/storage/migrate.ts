@@ -28,7 +28,7 @@ export class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
 
-/** The tables of outbox, inbox, request claims and secrets. Every service applies them before its own. */
+/** The tables of outbox, inbox, request claims, secrets and restores. Every service applies them before its own. */
 export const chassisMigrations = { name: "chassis", folder: new URL("../../migrations/", import.meta.url) } as const;
 
 const endsTransactionMessage = "ends the transaction: leave BEGIN, COMMIT, ROLLBACK and the like out of it";

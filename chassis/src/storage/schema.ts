@@ -69,6 +69,9 @@ export const requestClaims = sqliteTable(
   ],
 );
 
+/** When the database was put back from a backup. */
+export const restores = sqliteTable("restores", { time: integer("time").primaryKey().notNull() });
+
 /** Random keys that belong to this database, made by the migration and never shown. */
 export const secrets = sqliteTable("secrets", {
   name: text("name").notNull().primaryKey(),

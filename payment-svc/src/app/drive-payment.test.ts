@@ -14,6 +14,8 @@ import { createDrivePayment } from "./drive-payment.ts";
 import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
 import { createSettlePayments, type SettlePayments } from "./settle-payments.ts";
 
+/** Orders that were placed until then may be known to the provider and not here. */
+const restoreTime = 500;
 const captured: CaptureResult = { status: "CAPTURED" };
 const capture = { kind: "capture", paymentId: "o1" } as const;
 const refund = { kind: "refund", paymentId: "o1", refundId: "o1/cancel" } as const;
@@ -26,6 +28,8 @@ describe("drivePayment", () => {
   /** What the provider did, in order. */
   let calls: string[];
   let answer: () => Promise<CaptureResult>;
+  let done: Map<string, CaptureResult>;
+  let isAway: boolean;
   let drive: (task: ProviderTask, signal?: AbortSignal) => Promise<void>;
 
   beforeEach(async () => {
@@ -35,10 +39,11 @@ describe("drivePayment", () => {
     let eventCount = 0;
     const toOutgoing = createToOutgoing({ newId: () => `event-${++eventCount}` });
     payments = createPaymentStore({ database, unitOfWork: createUnitOfWork({ database, now }), toOutgoing, now });
-    settle = createSettlePayments({ payments, now, onWork: () => {} });
+    settle = createSettlePayments({ payments, now, onWork: () => {}, restoreTime });
     calls = [];
     answer = async () => captured;
-    const done = new Map<string, CaptureResult>();
+    done = new Map();
+    isAway = false;
     const provider: PaymentProvider = {
       async capture({ key, amount, paymentToken }) {
         calls.push(`capture ${key} ${amount.minorUnits} ${paymentToken}`);
@@ -53,6 +58,7 @@ describe("drivePayment", () => {
       },
       async findCapture(key) {
         calls.push(`find ${key}`);
+        if (isAway) throw new ProviderUnavailableError("no answer");
         return done.get(key);
       },
       async findRefund(key) {
@@ -67,8 +73,10 @@ describe("drivePayment", () => {
 
   afterEach(() => database.close());
 
-  const load = () => createPaymentRows(database).payment("o1") ?? assert.fail("no payment");
-  const cancel = () => settle.cancel({ id: "o1", userId: "ada" }, aMessage("cancelled"));
+  const load = (id = "o1") => createPaymentRows(database).payment(id) ?? assert.fail("no payment");
+  const { amount: total } = aNewPayment();
+  const cancel = (id = "o1", placeTime = restoreTime + 1) =>
+    settle.cancel({ id, userId: "ada", total, placeTime }, aMessage(`cancelled ${id}`));
   const due = async () => (await payments.due(clock.now(), 10)).map((task) => task.kind);
 
   it("captures the amount under the key of the payment", async () => {
@@ -149,6 +157,31 @@ describe("drivePayment", () => {
     assert.equal(load().refunds[0]?.state, "DONE");
     assert.deepEqual(await due(), []);
   });
+
+  for (const which of ["that was never opened here", "that was opened and not begun"]) {
+    const id = which.includes("never") ? "o2" : "o1";
+    const asked = { kind: "capture", paymentId: id } as const;
+
+    it(`sends back what was captured before a restore for a payment ${which}, and is cancelled`, async () => {
+      done.set(`capture/${id}`, captured);
+      await cancel(id, restoreTime);
+      await drive(asked);
+      await drive({ kind: "refund", paymentId: id, refundId: `${id}/cancel` });
+      assert.deepEqual(calls, [`find capture/${id}`, `refund refund/${id}/cancel of capture/${id} 2598`]);
+      assert.deepEqual([load(id).state, load(id).refunds[0]?.state], ["CAPTURED", "DONE"]);
+    });
+
+    it(`captures nothing for a payment ${which} where it was not, and asks until it knows`, async () => {
+      await cancel(id, restoreTime);
+      isAway = true;
+      await drive(asked);
+      assert.equal(load(id).state, "CAPTURING");
+      isAway = false;
+      await drive(asked);
+      assert.deepEqual(calls, [`find capture/${id}`, `find capture/${id}`]);
+      assert.deepEqual([load(id).state, load(id).paymentToken, load(id).refunds], ["VOIDED", undefined, []]);
+    });
+  }
 
   it("finds what it refunded before it died", async () => {
     await drive(capture);

@@ -1,4 +1,4 @@
-import { type CaptureResult, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
+import { type CaptureOutcome, onlyAsk, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
 import { amountOf, type Payment, providerPauseMaxMs } from "../domain/payment.ts";
 import { postponeRefund, recordRefund, startRefund } from "../domain/refund.ts";
 import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
@@ -53,10 +53,11 @@ export function createDrivePayment(deps: {
   };
 }
 
-async function captureOnce(provider: PaymentProvider, payment: Payment, signal: AbortSignal): Promise<CaptureResult> {
+async function captureOnce(provider: PaymentProvider, payment: Payment, signal: AbortSignal): Promise<CaptureOutcome> {
   const key = `capture/${payment.id}`;
   const earlier = payment.attempts > 1 ? await provider.findCapture(key, signal) : undefined;
   if (earlier !== undefined) return earlier;
+  if (payment.isCancelRequested && payment.paymentToken === onlyAsk) return { status: "NEVER_ASKED" };
   return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "", signal });
 }
 

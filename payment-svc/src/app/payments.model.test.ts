@@ -28,7 +28,11 @@ const orders: Readonly<Record<string, { readonly amount: Money; readonly payment
   o2: { amount: { currency: "USD", minorUnits: 70 }, paymentToken: "tok_2" },
   o3: { amount: { currency: "EUR", minorUnits: 50 }, paymentToken: "tok_declined_3" },
   o4: { amount: { currency: "EUR", minorUnits: 30 }, paymentToken: "tok_4" },
+  // Placed before a restore, so that the provider may know more of it than is known here.
+  o5: { amount: { currency: "EUR", minorUnits: 40 }, paymentToken: "tok_5" },
 };
+const [forgottenId, restoreTime] = ["o5", 1_000];
+const placeTimeOf = (id: string) => (id === forgottenId ? restoreTime : restoreTime + 1);
 const orderIds = Object.keys(orders);
 const longestDelayMs = 30_000;
 const forEverMs = Number.MAX_SAFE_INTEGER;
@@ -40,6 +44,8 @@ interface Expected {
   state: PaymentState;
   wasAsked: boolean;
   isCancelled: boolean;
+  /** The provider is not to capture any more, only to say whether it did. */
+  isOnlyAsked?: boolean;
   readonly refunds: { readonly id: string; readonly minor: number; readonly hash: string; isBack: boolean }[];
   readonly told: string[];
 }
@@ -121,6 +127,16 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
 
   const cancelNow = (model: Model, id: string) => {
     const payment = model.payments.get(id);
+    if (id === forgottenId && !payment?.wasAsked) {
+      const { amount } = orders[id] ?? assert.fail();
+      const asked = { state: "CAPTURING", wasAsked: true, isCancelled: true, isOnlyAsked: true } as const;
+      if (payment?.isCancelled) return;
+      model.payments.set(id, { amount, refunds: [], told: [], ...asked });
+      reached(
+        `${payment === undefined ? "cancelled before it was opened" : "cancelled while CAPTURING"}, after a restore`,
+      );
+      return;
+    }
     if (payment === undefined) {
       const told = ["PaymentVoided"];
       const closed = { state: "VOIDED", wasAsked: false, isCancelled: true, refunds: [], told } as const;
@@ -142,7 +158,8 @@ function acts(reached: Reached): fc.Arbitrary<Act<Model, Real>> {
     return {
       name: message.id,
       on: (model: Model) => ({
-        start: ({ settle }: Real) => settle.cancel({ id, userId: "ada" }, message),
+        start: ({ settle }: Real) =>
+          settle.cancel({ id, userId: "ada", total: orders[id]?.amount, placeTime: placeTimeOf(id) }, message),
         expect: () => once(model, message.id, () => cancelNow(model, id)),
       }),
     };
@@ -229,8 +246,13 @@ async function begin(model: Model, real: Real, task: ProviderTask): Promise<void
 async function go(model: Model, real: Real, drive: Drive, fate: Fate): Promise<void> {
   const { kind } = drive.call ?? assert.fail("nothing was asked of the provider");
   const isFound = real.bank.operations.has(`${drive.task.kind}/${keyOf(drive.task)}`);
+  const payment = model.payments.get(drive.task.paymentId) ?? assert.fail("nobody asked for this money");
   await real.driver.go(drive, fate);
   if (fate === "answered" && (!kind.startsWith("find") || isFound)) learn(model, real, drive.task);
+  else if (fate === "answered" && kind === "findCapture" && payment.isOnlyAsked) {
+    payment.state = "VOIDED";
+    payment.told.push("PaymentVoided");
+  }
   if (fate === "broken") assert.match(String(drive.failure), /nonsense/);
   else assert.equal(drive.failure, undefined);
 }
@@ -293,7 +315,18 @@ function steps(reached: Reached): fc.Arbitrary<fc.AsyncCommand<Model, Real, true
       driver.arrive();
     },
   );
-  return [begins, begins, goes, goes, fc.constantFrom(crash, arrive)];
+  // In the time that the restore turned back.
+  const forget = command(
+    "the provider captures what nobody here will remember",
+    ({ bank }) => !bank.operations.has(`capture/${forgottenId}`),
+    async (model, { bank }) => {
+      const { amount, paymentToken } = orders[forgottenId] ?? assert.fail();
+      if (model.payments.has(forgottenId)) return;
+      bank.capture(`capture/${forgottenId}`, amount, paymentToken);
+      reached("captured before a restore");
+    },
+  );
+  return [begins, begins, goes, goes, fc.constantFrom(crash, arrive, forget)];
 }
 
 async function open() {
@@ -310,7 +343,7 @@ async function open() {
     payments,
     queries: createPaymentQueries({ database }),
     ledger: createLedgerQueries({ database }),
-    settle: createSettlePayments({ payments, now, onWork }),
+    settle: createSettlePayments({ payments, now, onWork, restoreTime }),
     refund: createRefundPayment({ payments, now, onWork }),
     driver: createHandDriver({ payments, bank, now }),
     bank,
@@ -450,7 +483,8 @@ describe("payments and their ledger, against a model of them", function () {
         ...["refund answered", "refund unanswered", "refund lost", "findCapture answered", "findRefund answered"],
         ...["cancelled before it was opened", "cancelled while CAPTURING", "cancelled while CAPTURING and asked"],
         ...["cancelled while CAPTURED and asked", "refund of all", "refund of a part", "refund repeated"],
-        ...["refund repeated after it was forgotten", "crash", "late call"],
+        ...["refund repeated after it was forgotten", "crash", "late call", "captured before a restore"],
+        "cancelled before it was opened, after a restore",
       ],
     }));
   });

@@ -27,12 +27,16 @@ describe("settlePayments", () => {
     settle = createSettlePayments({
       payments,
       now,
+      restoreTime: 500,
       onWork: () => dueWhenTold.push(Number(database.sqlite.prepare(due).pluck().get())),
     });
   });
 
   afterEach(() => database.close());
 
+  const { amount: total } = aNewPayment();
+  /** Placed after the restore. */
+  const order = { id: "o1", userId: "ada", total, placeTime: 501 };
   const due = "SELECT count(*) FROM payments WHERE state = 'CAPTURING'";
   const load = () => createPaymentRows(database).payment("o1");
   const published = () =>
@@ -55,16 +59,25 @@ describe("settlePayments", () => {
   });
 
   it("voids a payment that is cancelled in the same moment as it is opened", async () => {
-    await Promise.all([
-      settle.open(aNewPayment(), aMessage("m1")),
-      settle.cancel({ id: "o1", userId: "ada" }, aMessage("m2")),
-    ]);
+    await Promise.all([settle.open(aNewPayment(), aMessage("m1")), settle.cancel(order, aMessage("m2"))]);
     assert.deepEqual([load()?.state, load()?.paymentToken, published()], ["VOIDED", undefined, ["PaymentVoided"]]);
   });
 
   it("keeps the order's money question closed for a cancellation that came first", async () => {
-    await settle.cancel({ id: "o1", userId: "ada" }, aMessage("m1"));
+    await settle.cancel(order, aMessage("m1"));
     await settle.open(aNewPayment(), aMessage("m2"));
     assert.deepEqual([load()?.state, load()?.amount, published()], ["VOIDED", undefined, ["PaymentVoided"]]);
+  });
+
+  it("has the provider asked about an order from before a restore, of which it may know more", async () => {
+    await settle.cancel({ ...order, placeTime: 500 }, aMessage("m1"));
+    assert.deepEqual([load()?.state, load()?.amount, published(), dueWhenTold], ["CAPTURING", total, [], [1]]);
+    await settle.open(aNewPayment(), aMessage("m2"));
+    assert.equal(load()?.isCancelRequested, true);
+  });
+
+  it("has nobody asked about an order of which an earlier version does not say what it came to", async () => {
+    await settle.cancel({ ...order, total: undefined, placeTime: undefined }, aMessage("m1"));
+    assert.equal(load()?.state, "VOIDED");
   });
 });

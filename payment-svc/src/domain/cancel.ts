@@ -1,23 +1,34 @@
-import { voidPayment } from "./capture.ts";
-import type { Payment, PaymentDecision } from "./payment.ts";
+import { onlyAsk, voidPayment } from "./capture.ts";
+import type { Money, Payment, PaymentDecision } from "./payment.ts";
 import { requestWhatIsLeft } from "./refund.ts";
+
+/** An order that was cancelled. */
+export interface CancelledOrder {
+  readonly id: string;
+  readonly userId: string;
+  /** What may have been captured for it without a trace here, because a backup was restored since it was placed. */
+  readonly mayBeCaptured: Money | undefined;
+}
 
 /**
  * Answers the cancellation of an order, whatever state its payment is in. No payment yet: a tombstone, so that a late
  * request for money finds the order closed. Provider never asked: voided. Being asked: what it captures goes back.
- * Captured: goes back. Declined, voided or cancelled before: nothing (undefined), the answer was given.
+ * Captured: goes back. Declined, voided or cancelled before: nothing (undefined), the answer was given. Where the provider
+ * may know more than is known here, it is asked what it did before anything is voided.
  */
 export function cancelPayment(
   payment: Payment | undefined,
-  order: { readonly id: string; readonly userId: string },
+  order: CancelledOrder,
   now: number,
 ): PaymentDecision | undefined {
-  if (payment === undefined) return voidPayment(emptyPayment(order, now), now);
+  if (payment === undefined) return closeUnasked(emptyPayment(order, now), order, now);
   if (payment.isCancelRequested) return undefined;
   const cancelled: Payment = { ...payment, isCancelRequested: true };
   switch (payment.state) {
     case "CAPTURING":
-      return payment.attempts === 0 ? voidPayment(cancelled, now) : { next: cancelled, events: [], entries: [] };
+      return payment.attempts === 0
+        ? closeUnasked(cancelled, order, now)
+        : { next: cancelled, events: [], entries: [] };
     case "CAPTURED":
       return { next: requestWhatIsLeft(cancelled, now), events: [], entries: [] };
     case "DECLINED":
@@ -26,7 +37,21 @@ export function cancelPayment(
   }
 }
 
-function emptyPayment(order: { readonly id: string; readonly userId: string }, now: number): Payment {
+/** What nobody here has asked the provider for: voided, or asked about as if it had been asked for once. */
+function closeUnasked(payment: Payment, { mayBeCaptured }: CancelledOrder, now: number): PaymentDecision {
+  if (mayBeCaptured === undefined) return voidPayment(payment, now);
+  const { version } = payment;
+  const asked = {
+    ...payment,
+    amount: mayBeCaptured,
+    paymentToken: onlyAsk,
+    attempts: 1,
+    version: Math.max(version, 1),
+  };
+  return { next: asked, events: [], entries: [] };
+}
+
+function emptyPayment(order: CancelledOrder, now: number): Payment {
   return {
     id: order.id,
     userId: order.userId,

@@ -6,6 +6,15 @@ export type CaptureResult =
   | { readonly status: "CAPTURED" }
   | { readonly status: "DECLINED"; readonly declineCode: string };
 
+/** What became of a capture: what the provider says, or that it was never asked and is not going to be. */
+export type CaptureOutcome = CaptureResult | { readonly status: "NEVER_ASKED" };
+
+/**
+ * The token of a payment for which nothing is to be captured any more: the provider is only asked what it did. No means of
+ * payment has an empty token.
+ */
+export const onlyAsk = "";
+
 /** What is known of a payment to make. */
 export interface NewPayment {
   readonly id: string;
@@ -53,11 +62,12 @@ export function postponeCapture(payment: Payment, nextAttemptTime: number): Paym
 }
 
 /**
- * Records what the provider answered. What was captured for an order that was cancelled meanwhile goes back at once.
- * Nothing (undefined) when it is known already.
+ * Records what became of a capture. What was captured for an order that was cancelled meanwhile goes back at once. Nothing
+ * (undefined) when it is known already.
  */
-export function recordCapture(payment: Payment, result: CaptureResult, now: number): PaymentDecision | undefined {
+export function recordCapture(payment: Payment, result: CaptureOutcome, now: number): PaymentDecision | undefined {
   if (payment.state !== "CAPTURING") return undefined;
+  if (result.status === "NEVER_ASKED") return voidPayment(payment, now);
   const version = payment.version + 1;
   const closed = { ...payment, paymentToken: undefined, version, updateTime: now };
   const fact = { paymentId: payment.id, version, time: now };

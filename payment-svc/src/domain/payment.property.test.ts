@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DomainError } from "@quartet/chassis/domain-error";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { aNewPayment } from "../testing/builders.ts";
+import { aCancelledOrder, aNewPayment } from "../testing/builders.ts";
 import { cancelPayment } from "./cancel.ts";
 import { openPayment, recordCapture, startCapture } from "./capture.ts";
 import {
@@ -18,19 +18,21 @@ import { requestRefund } from "./request-refund.ts";
 
 /** What can happen to a payment. A refund is named by its place among those that were accepted. */
 type Step =
-  | { readonly name: "open" | "cancel" | "start" | "captured" | "declined" }
+  | { readonly name: "open" | "cancel" | "cancelLater" | "start" | "captured" | "declined" | "neverAsked" }
   | { readonly name: "refund"; readonly id: number; readonly minorUnits: number | undefined }
   | { readonly name: "startRefund" | "refunded"; readonly place: number };
 
-const order = { id: "o1", userId: "ada" };
 const amount = aNewPayment().amount;
 
 const pick = <T extends string>(...names: T[]) => fc.record({ name: fc.constantFrom(...names) });
 const anyAmount = fc.oneof(fc.integer({ min: 1, max: amount.minorUnits + 1 }), fc.constantFrom(1, amount.minorUnits));
 // Most payments are captured, or there would be little to refund.
-const firstStep = fc.oneof({ weight: 9, arbitrary: pick("open") }, { weight: 1, arbitrary: pick("cancel") });
+const firstStep = fc.oneof(
+  { weight: 9, arbitrary: pick("open") },
+  { weight: 1, arbitrary: pick("cancel", "cancelLater") },
+);
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 1, arbitrary: pick("open", "cancel", "declined") },
+  { weight: 1, arbitrary: pick("open", "cancel", "cancelLater", "declined", "neverAsked") },
   { weight: 4, arbitrary: pick("start", "captured") },
   {
     weight: 5,
@@ -74,7 +76,9 @@ describe("the money of an order", () => {
 
 function decide(step: Step, payment: Payment | undefined): PaymentDecision | undefined {
   if (step.name === "open") return openPayment(payment, aNewPayment(), 0);
-  if (step.name === "cancel") return cancelPayment(payment, order, 0);
+  if (step.name === "cancel") return cancelPayment(payment, aCancelledOrder(), 0);
+  // After a restore.
+  if (step.name === "cancelLater") return cancelPayment(payment, aCancelledOrder({ mayBeCaptured: amount }), 0);
   if (payment === undefined) return undefined;
   // The provider answers only what it was asked.
   const isAsked = payment.attempts > 0;
@@ -85,6 +89,8 @@ function decide(step: Step, payment: Payment | undefined): PaymentDecision | und
       return isAsked ? recordCapture(payment, { status: "CAPTURED" }, 0) : undefined;
     case "declined":
       return isAsked ? recordCapture(payment, { status: "DECLINED", declineCode: "no" }, 0) : undefined;
+    case "neverAsked":
+      return isAsked ? recordCapture(payment, { status: "NEVER_ASKED" }, 0) : undefined;
     case "refund":
       return requestOrRefuse(payment, step);
     case "startRefund":

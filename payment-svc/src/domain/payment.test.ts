@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { aCapturedPayment, aNewPayment, aPayment, aRefund } from "../testing/builders.ts";
+import { aCancelledOrder, aCapturedPayment, aNewPayment, aPayment, aRefund } from "../testing/builders.ts";
 import { cancelPayment } from "./cancel.ts";
 import { openPayment, postponeCapture, recordCapture, startCapture } from "./capture.ts";
 import { recordRefund, startRefund } from "./refund.ts";
 
-const order = { id: "o1", userId: "ada" };
+const order = aCancelledOrder();
 const captured = { status: "CAPTURED" } as const;
 const declined = { status: "DECLINED", declineCode: "card_declined" } as const;
 
@@ -88,6 +88,12 @@ describe("recordCapture", () => {
     ]);
   });
 
+  it("voids what the provider was never asked for", () => {
+    const decision = recordCapture(aPayment({ attempts: 2, isCancelRequested: true }), { status: "NEVER_ASKED" }, 5);
+    assert.deepEqual([decision?.next.state, decision?.next.paymentToken], ["VOIDED", undefined]);
+    assert.deepEqual(decision?.events, [{ kind: "voided", paymentId: "o1", version: 2, time: 5 }]);
+  });
+
   it("does nothing when the answer is known already", () => {
     assert.equal(recordCapture(aCapturedPayment(), captured, 5), undefined);
     assert.equal(postponeCapture(aCapturedPayment(), 9), undefined);
@@ -103,6 +109,15 @@ describe("cancelPayment", () => {
 
   it("voids a payment for which the provider was never asked", () => {
     assert.equal(cancelPayment(aPayment(), order, 5)?.next.state, "VOIDED");
+  });
+
+  it("has the provider asked what it did where it may know more, and says nothing before", () => {
+    const forgotten = aCancelledOrder({ mayBeCaptured: { currency: "EUR", minorUnits: 2598 } });
+    const asked = { isCancelRequested: true, paymentToken: "", attempts: 1 };
+    assert.deepEqual(cancelPayment(aPayment(), forgotten, 5), { next: aPayment(asked), events: [], entries: [] });
+    const times = { nextAttemptTime: 5, createTime: 5, updateTime: 5 };
+    assert.deepEqual(cancelPayment(undefined, forgotten, 5)?.next, aPayment({ ...asked, ...times }));
+    assert.equal(startCapture(aPayment(asked), 5)?.next.attempts, 2);
   });
 
   it("waits for the provider's answer once it was asked", () => {

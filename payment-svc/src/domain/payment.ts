@@ -32,7 +32,7 @@ export interface Payment {
   readonly state: PaymentState;
   /** Unknown when the order was cancelled before it asked for money. */
   readonly amount: Money | undefined;
-  /** Reference to the means of payment; gone once the payment is final. */
+  /** Reference to the means of payment; gone once the payment is final, empty when the provider is only asked what it did. */
   readonly paymentToken: string | undefined;
   /** How often the provider was asked to capture; written before each call. */
   readonly attempts: number;

@@ -12,7 +12,7 @@ import { recordRefund, startRefund } from "../domain/refund.ts";
 import { requestRefund } from "../domain/request-refund.ts";
 import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
-import { aClaim, aMessage, aNewPayment, aRefund } from "../testing/builders.ts";
+import { aCancelledOrder, aClaim, aMessage, aNewPayment, aRefund } from "../testing/builders.ts";
 import { createPaymentRows } from "./payment-rows.ts";
 import { createPaymentStore } from "./payment-store.ts";
 import * as schema from "./schema.ts";
@@ -41,7 +41,7 @@ describe("the payment store", () => {
     await store.update(id, (payment) => recordCapture(payment, { status: "CAPTURED" }, 3));
   };
   const cancel = (messageId: string, id = "o1") =>
-    store.handle(id, aMessage(messageId), (payment) => cancelPayment(payment, { id, userId: "ada" }, 4));
+    store.handle(id, aMessage(messageId), (payment) => cancelPayment(payment, aCancelledOrder({ id }), 4));
   const published = () =>
     database.orm
       .select()

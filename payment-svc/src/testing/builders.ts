@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
 import type { RequestClaim } from "@quartet/chassis/storage/unit-of-work";
+import type { CancelledOrder } from "../domain/cancel.ts";
 import type { NewPayment } from "../domain/capture.ts";
 import type { Payment, Refund } from "../domain/payment.ts";
 
@@ -34,6 +35,11 @@ export function aPayment(changes: Partial<Payment> = {}): Payment {
 /** A payment whose money was captured. */
 export function aCapturedPayment(changes: Partial<Payment> = {}): Payment {
   return aPayment({ state: "CAPTURED", paymentToken: undefined, attempts: 1, version: 2, ...changes });
+}
+
+/** The order of these payments, cancelled. */
+export function aCancelledOrder(changes: Partial<CancelledOrder> = {}): CancelledOrder {
+  return { id: "o1", userId: "ada", mayBeCaptured: undefined, ...changes };
 }
 
 /** A refund of 5.98 EUR that was asked for and not carried out yet. */

@@ -20,7 +20,7 @@ import { createPaymentServiceImpl } from "../rpc/payment-service.ts";
 import { createLedgerQueries } from "../storage/ledger-queries.ts";
 import { createPaymentQueries } from "../storage/payment-queries.ts";
 import { createPaymentStore } from "../storage/payment-store.ts";
-import { aMessage, aNewPayment } from "./builders.ts";
+import { aCancelledOrder, aMessage, aNewPayment } from "./builders.ts";
 
 /** How a call is made: with whose token. */
 export interface As {
@@ -88,7 +88,9 @@ export async function openPaymentRpc(): Promise<PaymentRpc> {
       await payments.update(id, (payment) => recordCapture(payment, { status: "CAPTURED" }, 3_000));
     },
     cancel: (id) =>
-      payments.handle(id, aMessage(`cancel ${id}`), (payment) => cancelPayment(payment, { id, userId: "ada" }, 4_000)),
+      payments.handle(id, aMessage(`cancel ${id}`), (payment) =>
+        cancelPayment(payment, aCancelledOrder({ id }), 4_000),
+      ),
     async refunded(id, requestId) {
       await payments.update(id, (payment) => recordRefund(payment, `${id}/${requestId}`, 5_000));
     },

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from "@quartet/chassis/storage/database";
 import type { IncomingMessage } from "@quartet/chassis/storage/messages";
 import { chassisMigrations, type MigrationSource, migrate } from "@quartet/chassis/storage/migrate";
 import { createOutbox } from "@quartet/chassis/storage/outbox";
+import { lastRestoreTime } from "@quartet/chassis/storage/restores";
 import { createUnitOfWork, type RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import { createCancelOrder } from "../../../order-svc/src/app/cancel-order.ts";
 import { createCancelOrdersOfDeletedUsers } from "../../../order-svc/src/app/cancel-orders-of-deleted-users.ts";
@@ -116,7 +117,14 @@ export async function openSmallShop(dataDir: string, startTime: number): Promise
 
   const handlers: Readonly<Partial<Record<ServiceName, ReadonlyMap<string, Handle>>>> = {
     "product-svc": new Map(productHandlers({ moveStock: createMoveStock({ products, now }) })),
-    "payment-svc": new Map(paymentHandlers({ settlePayments: createSettlePayments({ payments, now, onWork }) })),
+    "payment-svc": new Map(
+      paymentHandlers({
+        settlePayments: createSettlePayments({
+          ...{ payments, now, onWork },
+          restoreTime: lastRestoreTime(databases["payment-svc"]),
+        }),
+      }),
+    ),
     "order-svc": new Map(
       orderHandlers({
         recordFacts: createRecordFacts({ orders, moment }),
