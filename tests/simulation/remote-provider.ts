@@ -47,5 +47,7 @@ export function createRemoteProvider(deps: {
       ),
     findCapture: (key, signal) => ask("question for a capture", signal, () => provider.findCapture(key, never)),
     findRefund: (key, signal) => ask("question for a refund", signal, () => provider.findRefund(key, never)),
+    findRefunds: (captureKey, signal) =>
+      ask("question for refunds", signal, () => provider.findRefunds(captureKey, never)),
   };
 }

@@ -49,7 +49,7 @@ interface Offence {
 const deadTriggers: Partial<Record<AuditSource, string>> = {
   "order-svc": "DROP TRIGGER order_events_as_they_were; DROP TRIGGER order_events_without_gap;",
   "payment-svc": `DROP TRIGGER ledger_entries_are_not_updated; DROP TRIGGER ledger_entries_are_not_deleted;
-    DROP TRIGGER refunds_keep_their_amount; DROP TRIGGER refunds_within_amount;`,
+    DROP TRIGGER refunds_keep_their_amount; DROP TRIGGER refunds_within_amount; DROP TRIGGER refunds_that_are_done_stay;`,
 };
 const done = (type: string, order: string) => `
   INSERT INTO inbox (message_id, type, aggregate, version, message_time, state, starts, attempts, receive_time, finish_time)
@@ -326,6 +326,12 @@ const offences: readonly Offence[] = [
         "INSERT INTO operations SELECT 'again', kind, status, capture_key, currency, amount_minor, create_time FROM operations WHERE key = 'capture/:paid'",
         "again",
         /nobody here asked/,
+      ],
+      [
+        "test-provider",
+        "INSERT INTO operations SELECT 'refund/:paid/lost', 'refund', 'REFUNDED', key, currency, 1, create_time FROM operations WHERE key = 'capture/:paid'",
+        "refund/:paid/lost",
+        /nobody here remembers it/,
       ],
     ],
   ),

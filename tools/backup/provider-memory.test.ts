@@ -37,9 +37,10 @@ describe("what the provider captured after the backup, for orders from before it
   });
 
   /** Backs up, goes on until all is done, and restores. */
-  const forgetTheRest = async () => {
+  const forgetTheRest = async (more = async () => {}) => {
     const target = join(folder, "kept");
     await backUp({ dataDir, target, now: shop.now });
+    await more();
     await shop.settle();
     await shop.close();
     await restore({ dataDir, from: target, now: () => restoreTime });
@@ -62,6 +63,12 @@ describe("what the provider captured after the backup, for orders from before it
     const order = await shop.order("ada", cup);
     await forgetTheRest();
     assert.deepEqual(provided(), [`capture/${order} CAPTURED`]);
+    assert.deepEqual(
+      (await look()).filter((line) => line.startsWith("I5")),
+      [
+        `I5 payment-svc and test-provider: capture/${order}: CAPTURED 2598 EUR by the provider, and its order has not come to its payment here yet`,
+      ],
+    );
     await shop.cancel(order);
     await shop.settle();
     assert.deepEqual(provided().slice(1), [`refund/${order}/cancel REFUNDED`]);
@@ -80,6 +87,24 @@ describe("what the provider captured after the backup, for orders from before it
       provided().sort(),
       [`capture/${first} CAPTURED`, `capture/${second} CAPTURED`, `refund/${first}/cancel REFUNDED`].sort(),
     );
+    assert.deepEqual(await look(), []);
+  });
+
+  it("goes back but for what an administrator has refunded, which is booked again", async () => {
+    const orders = [await shop.order("ada", cup)];
+    await shop.settle();
+    await shop.adjustStock(cup, 2);
+    orders.push(await shop.order("ada", cup));
+    await forgetTheRest(async () => {
+      await shop.settle();
+      for (const order of orders) await shop.refund(order, 598);
+    });
+    assert.deepEqual(
+      (await look()).filter((line) => line.includes("nobody here")).map((line) => line.replace(/.* by the/, "the")),
+      orders.map(() => "the provider, for an order that is here, and nobody here remembers it"),
+    );
+    for (const order of orders) await shop.cancel(order);
+    await shop.settle();
     assert.deepEqual(await look(), []);
   });
 

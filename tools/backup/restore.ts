@@ -93,7 +93,9 @@ export async function putBack(options: RestoreOptions): Promise<Restored> {
   }
   for (const folder of folders) setAside(join(dataDir, folder), replacedName);
   for (const path of paths) renameSync(join(dataDir, dirname(path), partName, basename(path)), join(dataDir, path));
-  for (const path of serviceFiles) recordRestore(join(dataDir, path), now());
+  const files = serviceFiles.map((path) => join(dataDir, path));
+  const time = Math.max(now(), Date.parse(manifest.cutTime), ...files.map(newestEventTime));
+  for (const file of files) recordRestore(file, time);
   return { manifest, replayed: markForReplay(dataDir), replacedName };
 }
 
@@ -146,6 +148,16 @@ function refuseInUse(file: string): void {
     } finally {
       database.close();
     }
+  }
+}
+
+/** What is in a backup was there before its restore, whatever this machine's clock says. */
+function newestEventTime(file: string): number {
+  const database = new BetterSqlite3(file, { fileMustExist: true });
+  try {
+    return database.prepare<[], number>("SELECT coalesce(max(create_time), 0) FROM outbox").pluck().get() ?? 0;
+  } finally {
+    database.close();
   }
 }
 

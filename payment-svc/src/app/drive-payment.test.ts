@@ -5,13 +5,20 @@ import { type FixedClock, fixedClock } from "@quartet/chassis/testing/clock";
 import { openTestDatabase } from "@quartet/chassis/testing/test-database";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { CaptureResult } from "../domain/capture.ts";
+import type { ProviderRefund } from "../domain/refund.ts";
 import { createToOutgoing } from "../events/publish.ts";
 import { migrations } from "../migrations.ts";
 import { createPaymentRows } from "../storage/payment-rows.ts";
 import { createPaymentStore } from "../storage/payment-store.ts";
 import { aMessage, aNewPayment } from "../testing/builders.ts";
 import { createDrivePayment } from "./drive-payment.ts";
-import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
+import {
+  type PaymentProvider,
+  type PaymentStore,
+  type ProviderTask,
+  ProviderUnavailableError,
+  RefundRefusedError,
+} from "./ports.ts";
 import { createSettlePayments, type SettlePayments } from "./settle-payments.ts";
 
 /** Orders that were placed until then may be known to the provider and not here. */
@@ -30,6 +37,7 @@ describe("drivePayment", () => {
   let answer: () => Promise<CaptureResult>;
   let done: Map<string, CaptureResult>;
   let isAway: boolean;
+  let returned: ProviderRefund[];
   let drive: (task: ProviderTask, signal?: AbortSignal) => Promise<void>;
 
   beforeEach(async () => {
@@ -44,6 +52,7 @@ describe("drivePayment", () => {
     answer = async () => captured;
     done = new Map();
     isAway = false;
+    returned = [];
     const provider: PaymentProvider = {
       async capture({ key, amount, paymentToken }) {
         calls.push(`capture ${key} ${amount.minorUnits} ${paymentToken}`);
@@ -64,6 +73,10 @@ describe("drivePayment", () => {
       async findRefund(key) {
         calls.push(`find ${key}`);
         return done.has(key);
+      },
+      async findRefunds(captureKey) {
+        calls.push(`find refunds of ${captureKey}`);
+        return returned;
       },
     };
     const drivePayment = createDrivePayment({ payments, provider, now });
@@ -213,5 +226,41 @@ describe("drivePayment", () => {
       "refund refund/o1/cancel of capture/o1 2598",
     ]);
     assert.equal(load().refunds[0]?.state, "DONE");
+  });
+
+  it("asks for what is left when the provider refuses, because somebody else has returned a part", async () => {
+    await drive(capture);
+    await cancel();
+    answer = () => Promise.reject(new RefundRefusedError("too much"));
+    returned = [{ key: "re_1", amountMinor: 598 }];
+    await drive(refund);
+    assert.deepEqual(await due(), ["refund"]);
+    answer = async () => captured;
+    await drive(refund);
+    assert.deepEqual(calls.slice(1), [
+      "refund refund/o1/cancel of capture/o1 2598",
+      "find refunds of capture/o1",
+      "find refund/o1/cancel",
+      "refund refund/o1/cancel of capture/o1 2000",
+    ]);
+    const refunds = load().refunds.map(({ id, amountMinor, state }) => `${id} ${amountMinor} ${state}`);
+    assert.deepEqual([refunds, await due()], [["o1/cancel 2000 DONE", "re_1 598 DONE"], []]);
+  });
+
+  it("drops a refund for which nothing is left", async () => {
+    await drive(capture);
+    await cancel();
+    answer = () => Promise.reject(new RefundRefusedError("too much"));
+    returned = [{ key: "re_1", amountMinor: 2598 }];
+    await drive(refund);
+    assert.deepEqual([load().refunds.map(({ id }) => id), await due()], [["re_1"], []]);
+  });
+
+  it("puts off a refund that the provider refuses without a reason, and says so", async () => {
+    await drive(capture);
+    await cancel();
+    answer = () => Promise.reject(new RefundRefusedError("too much"));
+    await assert.rejects(drive(refund), /returned nothing else/);
+    assert.deepEqual(await due(), []);
   });
 });

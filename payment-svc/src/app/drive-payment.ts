@@ -1,7 +1,20 @@
 import { type CaptureOutcome, onlyAsk, postponeCapture, recordCapture, startCapture } from "../domain/capture.ts";
 import { amountOf, type Payment, providerPauseMaxMs } from "../domain/payment.ts";
-import { postponeRefund, recordRefund, startRefund } from "../domain/refund.ts";
-import { type PaymentProvider, type PaymentStore, type ProviderTask, ProviderUnavailableError } from "./ports.ts";
+import {
+  makeRoom,
+  type ProviderRefund,
+  postponeRefund,
+  recordRefund,
+  refundKey,
+  startRefund,
+} from "../domain/refund.ts";
+import {
+  type PaymentProvider,
+  type PaymentStore,
+  type ProviderTask,
+  ProviderUnavailableError,
+  RefundRefusedError,
+} from "./ports.ts";
 
 /**
  * Resolves when the task is done, or put off because the provider's answer is not known. Once `signal` is aborted the
@@ -43,8 +56,11 @@ export function createDrivePayment(deps: {
       payments.update(paymentId, (payment) =>
         postponeRefund(payment, refundId, now() + retryDelayMs(refunding.attempts)),
       );
-    const isDone = await known(() => refundOnce(provider, started, refunding, signal), putOff);
-    if (isDone) await payments.update(paymentId, (payment) => recordRefund(payment, refundId, now()));
+    const answer = await known(() => refundOnce(provider, started, refunding, signal), putOff);
+    if (answer === "done") await payments.update(paymentId, (payment) => recordRefund(payment, refundId, now()));
+    else if (answer !== undefined) {
+      await known(() => payments.update(paymentId, (payment) => makeRoom(payment, refundId, answer, now())), putOff);
+    }
   };
 
   return (task, stop) => {
@@ -61,17 +77,23 @@ async function captureOnce(provider: PaymentProvider, payment: Payment, signal: 
   return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "", signal });
 }
 
+/** Resolves with "done", or, when the provider refuses because too little is left, with what it has returned. */
 async function refundOnce(
   provider: PaymentProvider,
   payment: Payment,
   refund: Payment["refunds"][number],
   signal: AbortSignal,
-): Promise<true> {
-  const key = `refund/${refund.id}`;
-  if (refund.attempts > 1 && (await provider.findRefund(key, signal))) return true;
+): Promise<"done" | readonly ProviderRefund[]> {
+  const [key, captureKey] = [refundKey(refund.id), `capture/${payment.id}`];
+  if (refund.attempts > 1 && (await provider.findRefund(key, signal))) return "done";
   const amount = { currency: amountOf(payment).currency, minorUnits: refund.amountMinor };
-  await provider.refund({ key, captureKey: `capture/${payment.id}`, amount, signal });
-  return true;
+  try {
+    await provider.refund({ key, captureKey, amount, signal });
+    return "done";
+  } catch (error) {
+    if (!(error instanceof RefundRefusedError)) throw error;
+    return await provider.findRefunds(captureKey, signal);
+  }
 }
 
 /**

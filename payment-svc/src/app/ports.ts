@@ -2,6 +2,7 @@ import type { IncomingMessage } from "@quartet/chassis/storage/messages";
 import type { MessageResult, RequestClaim } from "@quartet/chassis/storage/unit-of-work";
 import type { CaptureResult } from "../domain/capture.ts";
 import type { Account, Money, Payment, PaymentDecision } from "../domain/payment.ts";
+import type { ProviderRefund } from "../domain/refund.ts";
 
 /** Work for the provider that is due. */
 export type ProviderTask =
@@ -82,16 +83,26 @@ export class ProviderUnavailableError extends Error {
   }
 }
 
+/** The provider refuses a refund for good: with it, more would go back than was captured. */
+export class RefundRefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RefundRefusedError";
+  }
+}
+
 /**
  * A payment provider. It carries out each key once: the same key again returns what happened the first time. Every
  * function throws a ProviderUnavailableError when the result is not known, also at once when `signal` is aborted.
  */
 export interface PaymentProvider {
   capture(request: { key: string; amount: Money; paymentToken: string; signal: AbortSignal }): Promise<CaptureResult>;
-  /** Returns a part or all of what was captured under `captureKey`. */
+  /** Returns a part or all of what was captured under `captureKey`. Throws a RefundRefusedError when less is left of it. */
   refund(request: { key: string; captureKey: string; amount: Money; signal: AbortSignal }): Promise<void>;
   /** What became of a capture; undefined when the provider never heard of the key. */
   findCapture(key: string, signal: AbortSignal): Promise<CaptureResult | undefined>;
   /** Whether a refund was carried out. */
   findRefund(key: string, signal: AbortSignal): Promise<boolean>;
+  /** All that went back of a capture, whoever asked for it, the oldest first. */
+  findRefunds(captureKey: string, signal: AbortSignal): Promise<readonly ProviderRefund[]>;
 }

@@ -36,8 +36,7 @@ export function createSettlePayments(deps: {
   restoreTime: number | undefined;
 }): SettlePayments {
   const { payments, now, onWork, restoreTime } = deps;
-  const mayBeCaptured = ({ total, placeTime }: OrderToCancel) =>
-    restoreTime !== undefined && placeTime !== undefined && placeTime <= restoreTime ? total : undefined;
+  const mayBeCaptured = ({ placeTime = 0 }: OrderToCancel) => restoreTime !== undefined && placeTime <= restoreTime;
   return {
     async open(input, message) {
       const time = now();
@@ -47,7 +46,8 @@ export function createSettlePayments(deps: {
     },
     async cancel(order, message) {
       const time = now();
-      const cancelled = { id: order.id, userId: order.userId, mayBeCaptured: mayBeCaptured(order) };
+      const { id, userId, total } = order;
+      const cancelled = { id, userId, total, mayBeCaptured: mayBeCaptured(order) };
       const result = await payments.handle(order.id, message, (payment) => cancelPayment(payment, cancelled, time));
       onWork(order.id);
       return result;

@@ -33,6 +33,10 @@ describe("the reports about the payment provider", () => {
         answer();
         return true;
       },
+      findRefunds: async () => {
+        answer();
+        return [];
+      },
     };
     provider = withReports(asked, { log: log as never, metrics });
   });

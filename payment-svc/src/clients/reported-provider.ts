@@ -44,5 +44,6 @@ export function withReports<P extends PaymentProvider>(
     refund: (request) => reported(() => provider.refund(request), request.signal),
     findCapture: (key, signal) => reported(() => provider.findCapture(key, signal), signal),
     findRefund: (key, signal) => reported(() => provider.findRefund(key, signal), signal),
+    findRefunds: (captureKey, signal) => reported(() => provider.findRefunds(captureKey, signal), signal),
   };
 }

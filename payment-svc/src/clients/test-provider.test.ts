@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { ProviderUnavailableError } from "../app/ports.ts";
+import { ProviderUnavailableError, RefundRefusedError } from "../app/ports.ts";
 import { openTestProvider } from "./test-provider.ts";
 
 describe("the test provider", () => {
@@ -76,7 +76,7 @@ describe("the test provider", () => {
     await capture("tok_visa", "k2");
     await refund("r1", 2000);
     await refund("r1", 2000);
-    await assert.rejects(refund("r2", 599), /more would be refunded than was captured as k/);
+    await assert.rejects(refund("r2", 599), new RefundRefusedError("more would be refunded than was captured as k"));
     await assert.rejects(refund("r2", 1, "USD"), /more would be refunded/);
     assert.equal(await provider.findRefund("r2", signal), false);
     provider.close();
@@ -84,6 +84,11 @@ describe("the test provider", () => {
     await assert.rejects(refund("r2", 599), /more would be refunded/);
     await refund("r2", 598);
     assert.equal(await provider.findRefund("r2", signal), true);
+    assert.deepEqual(await provider.findRefunds("k", signal), [
+      { key: "r1", amountMinor: 2000 },
+      { key: "r2", amountMinor: 598 },
+    ]);
+    assert.deepEqual(await provider.findRefunds("k2", signal), []);
   });
 
   it("refunds as the token of the capture says, and captures at once", async () => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import BetterSqlite3 from "better-sqlite3";
-import { type PaymentProvider, ProviderUnavailableError } from "../app/ports.ts";
+import { type PaymentProvider, ProviderUnavailableError, RefundRefusedError } from "../app/ports.ts";
 import type { CaptureResult } from "../domain/capture.ts";
+import type { ProviderRefund } from "../domain/refund.ts";
 
 /** Longest delay that a token can ask for. Within what one call may take. */
 const delayMaxMs = 60_000;
@@ -56,6 +57,9 @@ export function openTestProvider(options: { file: string; now: () => number }): 
   const sumOfRefunds = database
     .prepare<[string], number>("SELECT coalesce(sum(amount_minor), 0) FROM operations WHERE capture_key = ?")
     .pluck();
+  const refundsOf = database.prepare<[string], ProviderRefund>(
+    "SELECT key, amount_minor AS amountMinor FROM operations WHERE capture_key = ? ORDER BY rowid",
+  );
   const countCall = database.prepare<[string], { count: number }>(
     "INSERT INTO calls (key, count) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1 RETURNING count",
   );
@@ -92,7 +96,7 @@ export function openTestProvider(options: { file: string; now: () => number }): 
     if (captured?.status !== "CAPTURED") throw new Error(`nothing was captured as ${captureKey}`);
     const refunded = sumOfRefunds.get(captureKey) ?? 0;
     if (amount.currency !== captured.currency || refunded + amount.amount > captured.amount) {
-      throw new Error(`more would be refunded than was captured as ${captureKey}`);
+      throw new RefundRefusedError(`more would be refunded than was captured as ${captureKey}`);
     }
     insert.run(key, "refund", amount.status, captureKey, amount.currency, amount.amount, options.now());
   });
@@ -115,6 +119,7 @@ export function openTestProvider(options: { file: string; now: () => number }): 
 
     findCapture: async (key) => resultOf(key),
     findRefund: async (key) => findOperation.get(key) !== undefined,
+    findRefunds: async (captureKey) => refundsOf.all(captureKey),
     close: () => database.close(),
   };
 }

@@ -6,8 +6,10 @@ import { requestWhatIsLeft } from "./refund.ts";
 export interface CancelledOrder {
   readonly id: string;
   readonly userId: string;
-  /** What may have been captured for it without a trace here, because a backup was restored since it was placed. */
-  readonly mayBeCaptured: Money | undefined;
+  /** What it came to, where that is known. */
+  readonly total: Money | undefined;
+  /** Something may have been captured for it without a trace here, because a backup was restored since it was placed. */
+  readonly mayBeCaptured: boolean;
 }
 
 /**
@@ -38,17 +40,11 @@ export function cancelPayment(
 }
 
 /** What nobody here has asked the provider for: voided, or asked about as if it had been asked for once. */
-function closeUnasked(payment: Payment, { mayBeCaptured }: CancelledOrder, now: number): PaymentDecision {
-  if (mayBeCaptured === undefined) return voidPayment(payment, now);
-  const { version } = payment;
-  const asked = {
-    ...payment,
-    amount: mayBeCaptured,
-    paymentToken: onlyAsk,
-    attempts: 1,
-    version: Math.max(version, 1),
-  };
-  return { next: asked, events: [], entries: [] };
+function closeUnasked(payment: Payment, order: CancelledOrder, now: number): PaymentDecision {
+  const amount = payment.amount ?? order.total;
+  if (!order.mayBeCaptured || amount === undefined) return voidPayment(payment, now);
+  const version = Math.max(payment.version, 1);
+  return { next: { ...payment, amount, paymentToken: onlyAsk, attempts: 1, version }, events: [], entries: [] };
 }
 
 function emptyPayment(order: CancelledOrder, now: number): Payment {

@@ -78,7 +78,7 @@ function decide(step: Step, payment: Payment | undefined): PaymentDecision | und
   if (step.name === "open") return openPayment(payment, aNewPayment(), 0);
   if (step.name === "cancel") return cancelPayment(payment, aCancelledOrder(), 0);
   // After a restore.
-  if (step.name === "cancelLater") return cancelPayment(payment, aCancelledOrder({ mayBeCaptured: amount }), 0);
+  if (step.name === "cancelLater") return cancelPayment(payment, aCancelledOrder({ mayBeCaptured: true }), 0);
   if (payment === undefined) return undefined;
   // The provider answers only what it was asked.
   const isAsked = payment.attempts > 0;

@@ -3,7 +3,8 @@ import { describe, it } from "mocha";
 import { aCancelledOrder, aCapturedPayment, aNewPayment, aPayment, aRefund } from "../testing/builders.ts";
 import { cancelPayment } from "./cancel.ts";
 import { openPayment, postponeCapture, recordCapture, startCapture } from "./capture.ts";
-import { recordRefund, startRefund } from "./refund.ts";
+import type { PaymentDecision } from "./payment.ts";
+import { makeRoom, recordRefund, startRefund } from "./refund.ts";
 
 const order = aCancelledOrder();
 const captured = { status: "CAPTURED" } as const;
@@ -112,12 +113,15 @@ describe("cancelPayment", () => {
   });
 
   it("has the provider asked what it did where it may know more, and says nothing before", () => {
-    const forgotten = aCancelledOrder({ mayBeCaptured: { currency: "EUR", minorUnits: 2598 } });
+    const forgotten = aCancelledOrder({ mayBeCaptured: true });
     const asked = { isCancelRequested: true, paymentToken: "", attempts: 1 };
     assert.deepEqual(cancelPayment(aPayment(), forgotten, 5), { next: aPayment(asked), events: [], entries: [] });
     const times = { nextAttemptTime: 5, createTime: 5, updateTime: 5 };
     assert.deepEqual(cancelPayment(undefined, forgotten, 5)?.next, aPayment({ ...asked, ...times }));
     assert.equal(startCapture(aPayment(asked), 5)?.next.attempts, 2);
+    const unknown = { ...forgotten, total: undefined };
+    assert.deepEqual(cancelPayment(aPayment(), unknown, 5)?.next, aPayment(asked));
+    assert.equal(cancelPayment(undefined, unknown, 5)?.next.state, "VOIDED");
   });
 
   it("waits for the provider's answer once it was asked", () => {
@@ -167,5 +171,53 @@ describe("a refund", () => {
     );
     assert.equal(recordRefund(done.next, "o1/cancel", 8), undefined);
     assert.equal(startRefund(done.next, "o1/cancel"), undefined);
+  });
+
+  describe("that the provider refuses, because money went back without us", () => {
+    const [r1, r2] = [aRefund({ amountMinor: 1000 }), aRefund({ id: "o1/r2", amountMinor: 1598 })];
+    const payment = aCapturedPayment({ refunds: [r1, r2] });
+    const kept = (decision: PaymentDecision | undefined) =>
+      decision?.next.refunds.map(({ id, amountMinor, state }) => `${id} ${amountMinor} ${state}`);
+
+    it("asks for what is left, and what went back is booked and told", () => {
+      const decision = makeRoom(payment, "o1/r2", [{ key: "re_1", amountMinor: 600 }], 7);
+      assert.deepEqual(kept(decision), ["o1/r1 1000 REQUESTED", "o1/r2 998 REQUESTED", "re_1 600 DONE"]);
+      const amount = { currency: "EUR", minorUnits: 600 };
+      assert.deepEqual(decision?.events, [
+        { kind: "refunded", paymentId: "o1", version: 3, time: 7, amount, refunded: amount },
+      ]);
+      assert.deepEqual(
+        decision?.entries.map((entry) => [entry.movement, entry.debitMinor - entry.creditMinor]),
+        [
+          ["refund/re_1", 600],
+          ["refund/re_1", -600],
+        ],
+      );
+    });
+
+    it("goes where nothing is left, and so do others for which there is no room", () => {
+      const decision = makeRoom(payment, "o1/r1", [{ key: "refund/o1/r0", amountMinor: 2598 }], 7);
+      assert.deepEqual(kept(decision), ["o1/r0 2598 DONE"]);
+    });
+
+    it("leaves room for what the provider has carried out and we have not heard of", () => {
+      const returned = [
+        { key: "refund/o1/r2", amountMinor: 1598 },
+        { key: "re_1", amountMinor: 900 },
+      ];
+      assert.deepEqual(kept(makeRoom(payment, "o1/r1", returned, 7)), [
+        "o1/r1 100 REQUESTED",
+        "o1/r2 1598 REQUESTED",
+        "re_1 900 DONE",
+      ]);
+    });
+
+    it("is somebody's mistake when nothing did", () => {
+      assert.throws(
+        () => makeRoom(payment, "o1/r1", [{ key: "refund/o1/r2", amountMinor: 1598 }], 7),
+        /returned nothing else/,
+      );
+      assert.equal(makeRoom(aCapturedPayment({ refunds: [aRefund({ state: "DONE" })] }), "o1/r1", [], 7), undefined);
+    });
   });
 });

@@ -8,6 +8,17 @@ import {
   refundedMinor,
 } from "./payment.ts";
 
+/** What the provider has returned, under the key that it was asked with. */
+export interface ProviderRefund {
+  readonly key: string;
+  readonly amountMinor: number;
+}
+
+/** The key under which the provider carries out a refund once. */
+export function refundKey(refundId: string): string {
+  return `refund/${refundId}`;
+}
+
 /**
  * Asks for everything to go back that was captured and is not on its way back yet, because the order was cancelled. The
  * payment stays as it is when nothing is left.
@@ -53,23 +64,66 @@ export function postponeRefund(
 export function recordRefund(payment: Payment, refundId: string, now: number): PaymentDecision | undefined {
   const refund = payment.refunds.find((candidate) => candidate.id === refundId);
   if (refund?.state !== "REQUESTED") return undefined;
-  const { currency } = amountOf(payment);
+  return book(payment, { ...refund, state: "DONE" }, now);
+}
+
+/**
+ * Answers the provider's refusal of a refund because more would go back than was captured: books what went back without us
+ * (by hand at the provider, or before a restore made us forget it), and asks only for what is left then, if anything is.
+ * Nothing (undefined) when the refund is done. Throws when the provider has returned nothing that we do not know of: then
+ * the refusal is its mistake, or ours.
+ */
+export function makeRoom(
+  payment: Payment,
+  refundId: string,
+  returned: readonly ProviderRefund[],
+  now: number,
+): PaymentDecision | undefined {
+  if (payment.refunds.find(({ id }) => id === refundId)?.state !== "REQUESTED") return undefined;
+  const ours = new Set(payment.refunds.map(({ id }) => refundKey(id)));
+  const unknown = returned.filter(({ key }) => !ours.has(key));
+  if (unknown.length === 0)
+    throw new Error(`the provider refuses ${refundKey(refundId)}, and has returned nothing else`);
+
+  const carriedOut = new Set(returned.map(({ key }) => key));
+  const isGone = ({ id, state }: Refund) => state === "DONE" || carriedOut.has(refundKey(id));
+  let left = amountOf(payment).minorUnits;
+  for (const { amountMinor } of [...unknown, ...payment.refunds.filter(isGone)]) left -= amountMinor;
+  const refunds = payment.refunds.flatMap((refund) => {
+    if (isGone(refund)) return [refund];
+    const amountMinor = Math.min(refund.amountMinor, left);
+    left -= amountMinor;
+    if (amountMinor === 0) return [];
+    return [amountMinor === refund.amountMinor ? refund : { ...refund, amountMinor }];
+  });
+  return unknown.reduce<PaymentDecision>(
+    ({ next, events, entries }, refund) => {
+      const more = book(next, foundRefund(refund, now), now);
+      return { next: more.next, events: [...events, ...more.events], entries: [...entries, ...more.entries] };
+    },
+    { next: { ...payment, refunds }, events: [], entries: [] },
+  );
+}
+
+function foundRefund({ key, amountMinor }: ProviderRefund, now: number): Refund {
+  const id = key.replace(/^refund\//, "");
+  const reason = "returned without us";
+  return { id, amountMinor, state: "DONE", attempts: 0, nextAttemptTime: now, reason, requestHash: undefined };
+}
+
+/** Adds a refund that is done, or puts it in the place of its request. */
+function book(payment: Payment, done: Refund, now: number): PaymentDecision {
+  const isHere = payment.refunds.some(({ id }) => id === done.id);
+  const after = isHere ? withRefund(payment, done) : { ...payment, refunds: [...payment.refunds, done] };
   const version = payment.version + 1;
-  const next = { ...withRefund(payment, { ...refund, state: "DONE" }), version, updateTime: now };
-  const amount = { currency, minorUnits: refund.amountMinor };
+  const next = { ...after, version, updateTime: now };
+  const { currency } = amountOf(payment);
+  const amount = { currency, minorUnits: done.amountMinor };
+  const refunded = { currency, minorUnits: refundedMinor(next) };
   return {
     next,
-    events: [
-      {
-        kind: "refunded",
-        paymentId: payment.id,
-        version,
-        time: now,
-        amount,
-        refunded: { currency, minorUnits: refundedMinor(next) },
-      },
-    ],
-    entries: bookMovement(`refund/${refund.id}`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount),
+    events: [{ kind: "refunded", paymentId: payment.id, version, time: now, amount, refunded }],
+    entries: bookMovement(`refund/${done.id}`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount),
   };
 }
 

@@ -75,6 +75,12 @@ describe("requestRefund", () => {
     );
   });
 
+  it("takes a request for a repetition whose refund was found at the provider", () => {
+    const { requestId } = aRequest();
+    const refunds = [aRefund({ id: `o1/${requestId}`, state: "DONE", requestHash: undefined })];
+    assert.equal(requestRefund(aCapturedPayment({ refunds }), aRequest(), 5), undefined);
+  });
+
   it("refuses another currency and names the field", () => {
     assert.deepEqual(refused(aCapturedPayment(), aRequest({ amount: { currency: "USD", minorUnits: 1 } })), {
       kind: "invalid",

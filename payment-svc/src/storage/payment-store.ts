@@ -51,6 +51,8 @@ export function createPaymentStore(options: {
 
   const save = (before: Payment | undefined, { next, entries, events }: PaymentDecision): Work<Payment> => {
     write.payment(next);
+    const kept = new Set(next.refunds.map(({ id }) => id));
+    for (const refund of before?.refunds ?? []) if (!kept.has(refund.id)) write.noRefund(refund.id);
     const unchanged = new Set(before?.refunds);
     for (const refund of next.refunds.filter((candidate) => !unchanged.has(candidate))) write.refund(next.id, refund);
     for (const entry of entries) write.entry(next.id, entry, now());

@@ -1,4 +1,5 @@
 import type { Database } from "@quartet/chassis/storage/database";
+import { eq, sql } from "@quartet/chassis/storage/drizzle";
 import { excluded, placeholders } from "@quartet/chassis/storage/placeholders";
 import type { LedgerEntry, Payment, Refund } from "../domain/payment.ts";
 import { toRow } from "./payment-rows.ts";
@@ -19,6 +20,10 @@ export function createPaymentWriter({ orm }: Database) {
     .values(placeholders(refunds))
     .onConflictDoUpdate({ target: refunds.id, set: excluded(refunds) })
     .prepare();
+  const deleteRefund = orm
+    .delete(refunds)
+    .where(eq(refunds.id, sql.placeholder("id")))
+    .prepare();
   const { seq: _, ...entryValues } = placeholders(ledgerEntries);
   const insertEntry = orm.insert(ledgerEntries).values(entryValues).prepare();
 
@@ -28,6 +33,9 @@ export function createPaymentWriter({ orm }: Database) {
     },
     refund(paymentId: string, refund: Refund): void {
       upsertRefund.run({ ...refund, paymentId, requestHash: refund.requestHash ?? null });
+    },
+    noRefund(id: string): void {
+      deleteRefund.run({ id });
     },
     entry(paymentId: string, entry: LedgerEntry, createTime: number): void {
       insertEntry.run({ ...entry, paymentId, createTime });

@@ -39,7 +39,7 @@ export function aCapturedPayment(changes: Partial<Payment> = {}): Payment {
 
 /** The order of these payments, cancelled. */
 export function aCancelledOrder(changes: Partial<CancelledOrder> = {}): CancelledOrder {
-  return { id: "o1", userId: "ada", mayBeCaptured: undefined, ...changes };
+  return { id: "o1", userId: "ada", total: aNewPayment().amount, mayBeCaptured: false, ...changes };
 }
 
 /** A refund of 5.98 EUR that was asked for and not carried out yet. */

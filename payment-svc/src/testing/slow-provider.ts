@@ -86,5 +86,11 @@ export function createSlowProvider(bank: Bank, onCall: (call: WaitingCall) => vo
         return operation && resultOf(operation);
       }),
     findRefund: (key) => waiting("findRefund", () => bank.operations.has(key)),
+    findRefunds: (captureKey) =>
+      waiting("findRefunds", () =>
+        [...bank.operations]
+          .filter(([, { of }]) => of === captureKey)
+          .map(([key, { money }]) => ({ key, amountMinor: money.minorUnits })),
+      ),
   };
 }
