@@ -24,7 +24,12 @@ const underWay = new Map<string, Promise<void>>();
 
 function record(): void {
   if (stack === undefined) return;
-  writeRunState(config.dataDir, { supervisor: self, config, processes: stack.status() });
+  try {
+    writeRunState(config.dataDir, { supervisor: self, config, processes: stack.status() });
+  } catch (error) {
+    // A full disk, say: whoever keeps the services running has to live on. What changes next is written with this.
+    console.error(`cannot write what runs: ${error}`);
+  }
 }
 
 function actOnRequests(): void {

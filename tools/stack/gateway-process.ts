@@ -18,6 +18,8 @@ const drainTimeS = 1;
 /** What is under way then may go on for this long. */
 const lastAnswersMaxMs = 5_000;
 const drainLookIntervalMs = 50;
+/** A gateway that works answers at once; on a busy machine that takes a while. */
+const askTimeoutMs = 3_000;
 const logFlushIntervalMs = 250;
 
 interface GatewaySetup {
@@ -102,11 +104,14 @@ export function prepareGateway(setup: GatewaySetup): ProcessSpec {
  * and given time until the last one of its callers is closed.
  */
 async function drainGateway(admin: string): Promise<void> {
-  const asked = await fetch(`${admin}/drain_listeners?graceful`, { method: "POST" });
+  // One that hangs takes the question and answers nothing.
+  const ask = (path: string, method = "GET") =>
+    fetch(`${admin}${path}`, { method, signal: AbortSignal.timeout(askTimeoutMs) });
+  const asked = await ask("/drain_listeners?graceful", "POST");
   if (!asked.ok) return;
   await delay(drainTimeS * 1000);
   const open = async () => {
-    const stats = await fetch(`${admin}/stats?filter=^http\\.gateway\\.downstream_cx_active$`);
+    const stats = await ask("/stats?filter=^http\\.gateway\\.downstream_cx_active$");
     return !(await stats.text()).includes("downstream_cx_active: 0\n");
   };
   const endTime = Date.now() + lastAnswersMaxMs;

@@ -15,7 +15,14 @@ export function rotateLog(file: string, bytesMax = logBytesMax): boolean {
 /** Keeps these logs within about twice the limit each. Returns what ends it. */
 export function keepLogsBounded(files: () => readonly string[]): () => void {
   const timer = setInterval(() => {
-    for (const file of files()) rotateLog(file);
+    for (const file of files()) {
+      try {
+        rotateLog(file);
+      } catch (error) {
+        // A full disk, say: whoever keeps the services running has to live on.
+        console.error(`cannot rotate ${file}: ${error}`);
+      }
+    }
   }, checkIntervalMs);
   timer.unref();
   return () => clearInterval(timer);

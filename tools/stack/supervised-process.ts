@@ -96,8 +96,7 @@ export function superviseProcess(options: {
       if (wanted) {
         restarts += 1;
         if (now() - (startTime ?? 0) >= steadyMs) backOffMs = backOffMinMs;
-        timer = setTimeout(launch, backOffMs);
-        backOffMs = Math.min(backOffMs * 2, backOffMaxMs);
+        later();
       }
       onChange();
     };
@@ -109,6 +108,22 @@ export function superviseProcess(options: {
   function launch(): void {
     timer = undefined;
     adopt(spawnProcess({ addition: additions.shift() }));
+  }
+
+  /** As {@link launch}; what cannot even be begun, as on a full disk, has ended at once. */
+  function launchAgain(): void {
+    try {
+      launch();
+    } catch (error) {
+      console.error(`cannot start ${spec.name}: ${error}`);
+      restarts += 1;
+      later();
+    }
+  }
+
+  function later(): void {
+    timer = setTimeout(launchAgain, backOffMs);
+    backOffMs = Math.min(backOffMs * 2, backOffMaxMs);
   }
 
   function start(...once: readonly Environment[]): void {

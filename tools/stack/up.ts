@@ -25,7 +25,8 @@ const restartsMax = 4;
 export async function up(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
   const { dataDir } = config;
   const running = readRunState(dataDir);
-  if (running !== undefined && isAlive(running.supervisor)) {
+  const isRunning = running !== undefined && isAlive(running.supervisor);
+  if (isRunning) {
     if (JSON.stringify(running.config) !== JSON.stringify(config)) {
       throw new StackError("Quartet is running with other settings: `make down` first.");
     }
@@ -37,7 +38,7 @@ export async function up(config: StackConfig, env: Environment, report: (line: s
     if (running !== undefined) await down(dataDir, report);
     await launch(config, env, report);
   }
-  await waitForAll(config, report);
+  await waitForAll(config, report, isRunning ? running : undefined);
 }
 
 async function launch(config: StackConfig, env: Environment, report: (line: string) => void): Promise<void> {
@@ -73,8 +74,10 @@ async function launch(config: StackConfig, env: Environment, report: (line: stri
   throw new StackError(`The supervisor did not start:\n${lastLogLines(join(logsDir, "supervisor.log"))}`);
 }
 
-async function waitForAll(config: StackConfig, report: (line: string) => void): Promise<void> {
+/** Stops everything that does not become ready, but what ran already `before`. */
+async function waitForAll(config: StackConfig, report: (line: string) => void, before?: RunState): Promise<void> {
   const ready = new Set<string>();
+  const restartsBefore = new Map(before?.processes.map(({ name, restarts }) => [name, restarts]));
   let failed: ProcessStatus | undefined;
   let state: RunState | undefined;
   const isUp = await waitUntil(async () => {
@@ -85,7 +88,7 @@ async function waitForAll(config: StackConfig, report: (line: string) => void): 
       if (await isPartReady(config, status)) {
         ready.add(status.name);
         report(`  ready: ${status.name}`);
-      } else if (status.restarts >= restartsMax) {
+      } else if (status.restarts - (restartsBefore.get(status.name) ?? 0) >= restartsMax) {
         failed = status;
         return true;
       }
@@ -97,10 +100,11 @@ async function waitForAll(config: StackConfig, report: (line: string) => void): 
   const missing = notReady.length > 0 ? notReady : ["envoy"];
   const named = failed?.name ?? missing[0];
   const log = named === undefined ? "" : `\n${lastLogLines(join(config.dataDir, "logs", `${named}.log`))}`;
-  await down(config.dataDir, () => {});
+  if (before === undefined) await down(config.dataDir, () => {});
+  const outcome = before === undefined ? "so everything was stopped again" : "and the others are left as they are";
   throw new StackError(
     failed === undefined
-      ? `Not ready after ${readyTimeoutMs / 1000} s, so everything was stopped again: ${missing.join(", ")}. The last lines of ${named}:${log}`
-      : `${failed.name} ends again and again, so everything was stopped again. Its last lines:${log}`,
+      ? `Not ready after ${readyTimeoutMs / 1000} s, ${outcome}: ${missing.join(", ")}. The last lines of ${named}:${log}`
+      : `${failed.name} ends again and again, ${outcome}. Its last lines:${log}`,
   );
 }

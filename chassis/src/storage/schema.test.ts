@@ -25,6 +25,7 @@ describe("the schema of the chassis", () => {
       inbox_waiting:
         "SELECT * FROM inbox WHERE state = 'waiting' AND next_attempt_time <= 5 ORDER BY next_attempt_time",
       inbox_parked: "SELECT * FROM inbox WHERE state = 'parked' ORDER BY finish_time DESC",
+      inbox_started: "SELECT message_id FROM inbox WHERE state = 'started' AND receive_time < 5 LIMIT 10",
       inbox_done: "SELECT message_id FROM inbox WHERE state = 'done' AND finish_time < 5 ORDER BY finish_time LIMIT 10",
       request_claims_create_time: "SELECT 1 FROM request_claims WHERE create_time < 5 ORDER BY create_time LIMIT 10",
     };

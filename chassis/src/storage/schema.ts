@@ -46,6 +46,7 @@ export const inbox = sqliteTable(
     finishTime: integer("finish_time"),
   },
   (table) => [
+    index("inbox_started").on(table.receiveTime).where(sql`state = 'started'`),
     index("inbox_waiting").on(table.nextAttemptTime).where(sql`state = 'waiting'`),
     index("inbox_parked").on(table.finishTime).where(sql`state = 'parked'`),
     index("inbox_done").on(table.finishTime).where(sql`state = 'done'`),
