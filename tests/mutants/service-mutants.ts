@@ -30,7 +30,7 @@ export const serviceMutants: readonly Mutant[] = [
     edits: [
       {
         path: "payment-svc/src/domain/cancel.ts",
-        from: "  if (payment === undefined) return voidPayment(emptyPayment(order, now), now);\n",
+        from: "  if (payment === undefined) return closeUnasked(emptyPayment(order, now), order, now);\n",
         to: "  if (payment === undefined) return undefined;\n",
       },
     ],
@@ -55,8 +55,10 @@ export const serviceMutants: readonly Mutant[] = [
         path: "payment-svc/src/app/drive-payment.ts",
         from: `  const earlier = payment.attempts > 1 ? await provider.findCapture(key, signal) : undefined;
   if (earlier !== undefined) return earlier;
+  if (payment.isCancelRequested && payment.paymentToken === onlyAsk) return { status: "NEVER_ASKED" };
   return provider.capture({ key,`,
-        to: "  return provider.capture({ key: [key, payment.attempts].join('/'),",
+        to: `  if (payment.isCancelRequested && payment.paymentToken === onlyAsk) return { status: "NEVER_ASKED" };
+  return provider.capture({ key: [key, payment.attempts].join('/'),`,
       },
     ],
   },
@@ -86,8 +88,8 @@ export const serviceMutants: readonly Mutant[] = [
     edits: [
       {
         path: "payment-svc/src/domain/refund.ts",
-        from: `    entries: bookMovement(\`refund/\${refund.id}\`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount),`,
-        to: `    entries: bookMovement(\`refund/\${refund.id}\`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount).slice(0, 1),`,
+        from: `    entries: bookMovement(\`refund/\${done.id}\`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount),`,
+        to: `    entries: bookMovement(\`refund/\${done.id}\`, "SALES_REFUNDS", "PROVIDER_RECEIVABLE", amount).slice(0, 1),`,
       },
     ],
   },
