@@ -37,13 +37,13 @@ describe("what the provider captured after the backup, for orders from before it
   });
 
   /** Backs up, goes on until all is done, and restores. */
-  const forgetTheRest = async (more = async () => {}) => {
+  const forgetTheRest = async (more = async () => {}, clock = restoreTime) => {
     const target = join(folder, "kept");
     await backUp({ dataDir, target, now: shop.now });
     await more();
     await shop.settle();
     await shop.close();
-    await restore({ dataDir, from: target, now: () => restoreTime });
+    await restore({ dataDir, from: target, now: () => clock });
     shop = await openSmallShop(dataDir, laterTime);
   };
   const look = async () => {
@@ -106,6 +106,14 @@ describe("what the provider captured after the backup, for orders from before it
     for (const order of orders) await shop.cancel(order);
     await shop.settle();
     assert.deepEqual(await look(), []);
+  });
+
+  it("goes back when the clock of whoever restores is behind", async () => {
+    const order = await shop.order("ada", cup);
+    await forgetTheRest(undefined, startTime - 3_600_000);
+    await shop.cancel(order);
+    await shop.settle();
+    assert.deepEqual(provided().slice(1), [`refund/${order}/cancel REFUNDED`]);
   });
 
   it("is not looked for where a restore cannot have turned anything back", async () => {

@@ -7,7 +7,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -18,6 +17,7 @@ import { isBusy, isDamaged } from "../../chassis/src/storage/database-errors.ts"
 import { StackError } from "../stack/stack-error.ts";
 import { providerFile, serviceFiles } from "./backed-up-files.ts";
 import { checkedMigrations, type Manifest, readManifest, sha256Of } from "./manifest.ts";
+import { recordRestore } from "./record-restore.ts";
 import { markForReplay, type Replayed } from "./replay.ts";
 
 /** What a restore has done. */
@@ -34,8 +34,6 @@ const [folderMode, fileMode] = [0o700, 0o600];
 const stagedName = "restore.staged";
 /** Good copies on their way to their places, and the mark of it: a service refuses to start beside them. */
 const partName = "restore.part";
-
-const restoresMigration = join(import.meta.dirname, "../../chassis/migrations/0003_restores.sql");
 
 interface RestoreOptions {
   readonly dataDir: string;
@@ -93,9 +91,10 @@ export async function putBack(options: RestoreOptions): Promise<Restored> {
   }
   for (const folder of folders) setAside(join(dataDir, folder), replacedName);
   for (const path of paths) renameSync(join(dataDir, dirname(path), partName, basename(path)), join(dataDir, path));
-  const files = serviceFiles.map((path) => join(dataDir, path));
-  const time = Math.max(now(), Date.parse(manifest.cutTime), ...files.map(newestEventTime));
-  for (const file of files) recordRestore(file, time);
+  recordRestore(
+    serviceFiles.map((path) => join(dataDir, path)),
+    Math.max(now(), Date.parse(manifest.cutTime)),
+  );
   return { manifest, replayed: markForReplay(dataDir), replacedName };
 }
 
@@ -148,28 +147,6 @@ function refuseInUse(file: string): void {
     } finally {
       database.close();
     }
-  }
-}
-
-/** What is in a backup was there before its restore, whatever this machine's clock says. */
-function newestEventTime(file: string): number {
-  const database = new BetterSqlite3(file, { fileMustExist: true });
-  try {
-    return database.prepare<[], number>("SELECT coalesce(max(create_time), 0) FROM outbox").pluck().get() ?? 0;
-  } finally {
-    database.close();
-  }
-}
-
-/** Lets a service know that others may remember what it does not. A backup of an older version has no place for it yet. */
-function recordRestore(file: string, time: number): void {
-  const database = new BetterSqlite3(file, { fileMustExist: true });
-  try {
-    database.pragma("synchronous = FULL");
-    database.exec(readFileSync(restoresMigration, "utf8"));
-    database.prepare("INSERT OR IGNORE INTO restores (time) VALUES (?)").run(time);
-  } finally {
-    database.close();
   }
 }
 
