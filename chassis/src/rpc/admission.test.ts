@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, it } from "mocha";
 import { createMetrics } from "../metrics.ts";
 import { eventually } from "../testing/eventually.ts";
@@ -59,6 +59,27 @@ describe("the admission of calls", () => {
     await nextTurn();
     assert.equal(enter(write, 1).length, 1);
     assert.equal(await Promise.race([admission.keepBack(), nextTurn("the next turn")]), "the next turn");
+  });
+
+  it("answers refusals of a moment together, and none before its time", async () => {
+    let turn = 0;
+    const turning = setInterval(() => (turn += 1), 1);
+    const kept = async () => {
+      const startTime = performance.now();
+      await admission.keepBack();
+      return { turn, keptMs: performance.now() - startTime };
+    };
+    const refusals: ReturnType<typeof kept>[] = [];
+    for (let moment = 0; moment < 10; moment++) {
+      refusals.push(kept(), kept());
+      await delay(5);
+    }
+    const answered = await Promise.all(refusals);
+    clearInterval(turning);
+    // A timer may fire a millisecond early.
+    for (const { keptMs } of answered) assert.ok(keptMs >= 49, `kept back for ${keptMs} ms`);
+    const turns = new Set(answered.map((one) => one.turn));
+    assert.ok(turns.size < 10, `answered in ${turns.size} turns`);
   });
 
   it("tells the log of all refusals of a second at once", async () => {
