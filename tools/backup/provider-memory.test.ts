@@ -108,6 +108,22 @@ describe("what the provider captured after the backup, for orders from before it
     assert.deepEqual(await look(), []);
   });
 
+  it("goes back though a part of it, and then the rest, had gone back before", async () => {
+    const order = await shop.order("ada", cup);
+    await shop.settle();
+    await forgetTheRest(async () => {
+      await shop.refund(order, 598);
+      await shop.settle();
+      await shop.cancel(order);
+    });
+    const before = provided();
+    assert.equal(before.length, 3);
+    await shop.cancel(order);
+    await shop.settle();
+    assert.deepEqual(provided(), before);
+    assert.deepEqual(await look(), []);
+  });
+
   it("goes back when the clock of whoever restores is behind", async () => {
     const order = await shop.order("ada", cup);
     await forgetTheRest(undefined, startTime - 3_600_000);

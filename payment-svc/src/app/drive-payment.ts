@@ -57,8 +57,9 @@ export function createDrivePayment(deps: {
         postponeRefund(payment, refundId, now() + retryDelayMs(refunding.attempts)),
       );
     const answer = await known(() => refundOnce(provider, started, refunding, signal), putOff);
-    if (answer === "done") await payments.update(paymentId, (payment) => recordRefund(payment, refundId, now()));
-    else if (answer !== undefined) {
+    if (typeof answer === "number") {
+      await payments.update(paymentId, (payment) => recordRefund(payment, refundId, answer, now()));
+    } else if (answer !== undefined) {
       await known(() => payments.update(paymentId, (payment) => makeRoom(payment, refundId, answer, now())), putOff);
     }
   };
@@ -77,19 +78,19 @@ async function captureOnce(provider: PaymentProvider, payment: Payment, signal: 
   return provider.capture({ key, amount: amountOf(payment), paymentToken: payment.paymentToken ?? "", signal });
 }
 
-/** Resolves with "done", or, when the provider refuses because too little is left, with what it has returned. */
+/** Resolves with what the refund has returned, or, when the provider refuses because too little is left, with all refunds. */
 async function refundOnce(
   provider: PaymentProvider,
   payment: Payment,
   refund: Payment["refunds"][number],
   signal: AbortSignal,
-): Promise<"done" | readonly ProviderRefund[]> {
+): Promise<number | readonly ProviderRefund[]> {
   const [key, captureKey] = [refundKey(refund.id), `capture/${payment.id}`];
-  if (refund.attempts > 1 && (await provider.findRefund(key, signal))) return "done";
+  const earlier = refund.attempts > 1 ? await provider.findRefund(key, signal) : undefined;
+  if (earlier !== undefined) return earlier;
   const amount = { currency: amountOf(payment).currency, minorUnits: refund.amountMinor };
   try {
-    await provider.refund({ key, captureKey, amount, signal });
-    return "done";
+    return await provider.refund({ key, captureKey, amount, signal });
   } catch (error) {
     if (!(error instanceof RefundRefusedError)) throw error;
     return await provider.findRefunds(captureKey, signal);

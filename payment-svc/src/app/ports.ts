@@ -97,12 +97,15 @@ export class RefundRefusedError extends Error {
  */
 export interface PaymentProvider {
   capture(request: { key: string; amount: Money; paymentToken: string; signal: AbortSignal }): Promise<CaptureResult>;
-  /** Returns a part or all of what was captured under `captureKey`. Throws a RefundRefusedError when less is left of it. */
-  refund(request: { key: string; captureKey: string; amount: Money; signal: AbortSignal }): Promise<void>;
+  /**
+   * Returns a part or all of what was captured under `captureKey`. Resolves with what the key has returned, in minor units:
+   * not `amount`, when it was asked for another one the first time. Throws a RefundRefusedError when less is left.
+   */
+  refund(request: { key: string; captureKey: string; amount: Money; signal: AbortSignal }): Promise<number>;
   /** What became of a capture; undefined when the provider never heard of the key. */
   findCapture(key: string, signal: AbortSignal): Promise<CaptureResult | undefined>;
-  /** Whether a refund was carried out. */
-  findRefund(key: string, signal: AbortSignal): Promise<boolean>;
+  /** What a refund has returned, in minor units; undefined when the provider never carried out the key. */
+  findRefund(key: string, signal: AbortSignal): Promise<number | undefined>;
   /** All that went back of a capture, whoever asked for it, the oldest first. */
   findRefunds(captureKey: string, signal: AbortSignal): Promise<readonly ProviderRefund[]>;
 }

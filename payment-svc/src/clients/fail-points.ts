@@ -13,8 +13,9 @@ export function withFailPoints<P extends PaymentProvider>(provider: P): P {
     },
     async refund(request) {
       failPoint("provider.before-refund");
-      await provider.refund(request);
+      const returnedMinor = await provider.refund(request);
       failPoint("provider.after-refund");
+      return returnedMinor;
     },
     async findCapture(key, signal) {
       failPoint("provider.before-find-capture");
@@ -24,9 +25,9 @@ export function withFailPoints<P extends PaymentProvider>(provider: P): P {
     },
     async findRefund(key, signal) {
       failPoint("provider.before-find-refund");
-      const isDone = await provider.findRefund(key, signal);
+      const returnedMinor = await provider.findRefund(key, signal);
       failPoint("provider.after-find-refund");
-      return isDone;
+      return returnedMinor;
     },
   };
 }

@@ -111,14 +111,16 @@ export function openTestProvider(options: { file: string; now: () => number }): 
       return resultOf(key) ?? { status: "CAPTURED" };
     },
 
-    refund: ({ key, captureKey, amount, signal }) =>
-      behave(key, behaviourOf(findToken.get(captureKey) ?? "", "refund"), signal, () => {
+    async refund({ key, captureKey, amount, signal }) {
+      await behave(key, behaviourOf(findToken.get(captureKey) ?? "", "refund"), signal, () => {
         const operation: Operation = { status: "REFUNDED", currency: amount.currency, amount: amount.minorUnits };
         refundOnce.immediate(key, captureKey, operation);
-      }),
+      });
+      return findOperation.get(key)?.amount ?? amount.minorUnits;
+    },
 
     findCapture: async (key) => resultOf(key),
-    findRefund: async (key) => findOperation.get(key) !== undefined,
+    findRefund: async (key) => findOperation.get(key)?.amount,
     findRefunds: async (captureKey) => refundsOf.all(captureKey),
     close: () => database.close(),
   };

@@ -95,8 +95,10 @@ function decide(step: Step, payment: Payment | undefined): PaymentDecision | und
       return requestOrRefuse(payment, step);
     case "startRefund":
       return startRefund(payment, payment.refunds[step.place]?.id ?? "");
-    case "refunded":
-      return recordRefund(payment, payment.refunds[step.place]?.id ?? "", 0);
+    case "refunded": {
+      const refund = payment.refunds[step.place];
+      return refund && recordRefund(payment, refund.id, refund.amountMinor, 0);
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, it } from "mocha";
 import { aCancelledOrder, aCapturedPayment, aNewPayment, aPayment, aRefund } from "../testing/builders.ts";
 import { cancelPayment } from "./cancel.ts";
 import { openPayment, postponeCapture, recordCapture, startCapture } from "./capture.ts";
-import type { PaymentDecision } from "./payment.ts";
+import { leftMinor, type PaymentDecision } from "./payment.ts";
 import { makeRoom, recordRefund, startRefund } from "./refund.ts";
 
 const order = aCancelledOrder();
@@ -157,7 +157,7 @@ describe("a refund", () => {
   it("is counted, carried out and booked once", () => {
     const started = startRefund(refunding, "o1/cancel")?.next ?? assert.fail();
     assert.equal(started.refunds[0]?.attempts, 1);
-    const done = recordRefund(started, "o1/cancel", 7) ?? assert.fail();
+    const done = recordRefund(started, "o1/cancel", 2598, 7) ?? assert.fail();
     const amount = { currency: "EUR", minorUnits: 2598 };
     assert.deepEqual(done.events, [
       { kind: "refunded", paymentId: "o1", version: 4, time: 7, amount, refunded: amount },
@@ -169,8 +169,31 @@ describe("a refund", () => {
         ["refund/o1/cancel", "PROVIDER_RECEIVABLE", 0, 2598],
       ],
     );
-    assert.equal(recordRefund(done.next, "o1/cancel", 8), undefined);
+    assert.equal(recordRefund(done.next, "o1/cancel", 2598, 8), undefined);
     assert.equal(startRefund(done.next, "o1/cancel"), undefined);
+  });
+
+  describe("whose key the provider knows for another amount, from before a restore", () => {
+    it("comes to what was returned, and what is left of a cancelled order goes back under another key", () => {
+      const first = recordRefund(refunding, "o1/cancel", 2000, 7) ?? assert.fail();
+      const second = recordRefund(first.next, "o1/cancel/2", 500, 8) ?? assert.fail();
+      const sums = [...first.events, ...second.events].map((event) => "refunded" in event && event.refunded.minorUnits);
+      assert.deepEqual(sums, [2000, 2500]);
+      const refunds = second.next.refunds.map(({ id, amountMinor, state }) => `${id} ${amountMinor} ${state}`);
+      assert.deepEqual(refunds, ["o1/cancel 2000 DONE", "o1/cancel/2 500 DONE", "o1/cancel/3 98 REQUESTED"]);
+    });
+
+    it("may come to more than is left by what else was asked for, which then is less", () => {
+      const payment = aCapturedPayment({ refunds: [aRefund(), aRefund({ id: "o1/r2", amountMinor: 1000 })] });
+      const { next } = recordRefund(payment, "o1/r1", 2000, 7) ?? assert.fail();
+      assert.equal(leftMinor(next), 0);
+      const decision = makeRoom(next, "o1/r2", [{ key: "refund/o1/r1", amountMinor: 2000 }], 8);
+      assert.deepEqual(
+        decision?.next.refunds.map(({ amountMinor }) => amountMinor),
+        [2000, 598],
+      );
+      assert.deepEqual([decision?.events, decision?.entries], [[], []]);
+    });
   });
 
   describe("that the provider refuses, because money went back without us", () => {
@@ -213,10 +236,7 @@ describe("a refund", () => {
     });
 
     it("is somebody's mistake when nothing did", () => {
-      assert.throws(
-        () => makeRoom(payment, "o1/r1", [{ key: "refund/o1/r2", amountMinor: 1598 }], 7),
-        /returned nothing else/,
-      );
+      assert.throws(() => makeRoom(payment, "o1/r1", [{ key: "refund/o1/r2", amountMinor: 1598 }], 7), /enough left/);
       assert.equal(makeRoom(aCapturedPayment({ refunds: [aRefund({ state: "DONE" })] }), "o1/r1", [], 7), undefined);
     });
   });

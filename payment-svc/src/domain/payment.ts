@@ -87,9 +87,12 @@ export function refundsPendingMinor(payment: Payment): number {
   return sumOfRefunds(payment, "REQUESTED");
 }
 
-/** What of a captured payment is neither returned nor on its way back. */
+/**
+ * What of a captured payment is neither returned nor on its way back. Not less than nothing, though more than that may be on its
+ * way: when the provider turns out to have returned more than was known, it refuses the rest.
+ */
 export function leftMinor(payment: Payment): number {
-  return amountOf(payment).minorUnits - refundedMinor(payment) - refundsPendingMinor(payment);
+  return Math.max(0, amountOf(payment).minorUnits - refundedMinor(payment) - refundsPendingMinor(payment));
 }
 
 function sumOfRefunds(payment: Payment, state: Refund["state"]): number {

@@ -21,12 +21,15 @@ export function refundKey(refundId: string): string {
 
 /**
  * Asks for everything to go back that was captured and is not on its way back yet, because the order was cancelled. The
- * payment stays as it is when nothing is left.
+ * payment stays as it is when nothing is left. More than one such refund it has only when the provider, from before a restore,
+ * knew the first one for less.
  */
 export function requestWhatIsLeft(payment: Payment, now: number): Payment {
   const amountMinor = leftMinor(payment);
   if (amountMinor === 0) return payment;
-  const id = `${payment.id}/cancel`;
+  const first = `${payment.id}/cancel`;
+  const count = payment.refunds.filter(({ id }) => id === first || id.startsWith(`${first}/`)).length;
+  const id = count === 0 ? first : `${first}/${count + 1}`;
   return withNewRefund(payment, { id, amountMinor, reason: "the order was cancelled", requestHash: undefined }, now);
 }
 
@@ -60,18 +63,28 @@ export function postponeRefund(
   return { next: withRefund(payment, { ...refund, nextAttemptTime }), events: [], entries: [] };
 }
 
-/** Records that the provider returned the money. Nothing (undefined) when it is known already. */
-export function recordRefund(payment: Payment, refundId: string, now: number): PaymentDecision | undefined {
+/**
+ * Records what the provider has returned under the key of a refund: what was asked for, or what had been asked for under the
+ * same key before a restore made us forget it. What is left of a cancelled order then goes back, too. Nothing (undefined) when
+ * it is known already.
+ */
+export function recordRefund(
+  payment: Payment,
+  refundId: string,
+  returnedMinor: number,
+  now: number,
+): PaymentDecision | undefined {
   const refund = payment.refunds.find((candidate) => candidate.id === refundId);
   if (refund?.state !== "REQUESTED") return undefined;
-  return book(payment, { ...refund, state: "DONE" }, now);
+  const booked = book(payment, { ...refund, amountMinor: returnedMinor, state: "DONE" }, now);
+  return payment.isCancelRequested ? { ...booked, next: requestWhatIsLeft(booked.next, now) } : booked;
 }
 
 /**
  * Answers the provider's refusal of a refund because more would go back than was captured: books what went back without us
  * (by hand at the provider, or before a restore made us forget it), and asks only for what is left then, if anything is.
- * Nothing (undefined) when the refund is done. Throws when the provider has returned nothing that we do not know of: then
- * the refusal is its mistake, or ours.
+ * Nothing (undefined) when the refund is done. Throws when by what the provider has returned there is enough left: then the
+ * refusal is its mistake, or ours.
  */
 export function makeRoom(
   payment: Payment,
@@ -79,16 +92,16 @@ export function makeRoom(
   returned: readonly ProviderRefund[],
   now: number,
 ): PaymentDecision | undefined {
-  if (payment.refunds.find(({ id }) => id === refundId)?.state !== "REQUESTED") return undefined;
+  const refused = payment.refunds.find(({ id }) => id === refundId);
+  if (refused?.state !== "REQUESTED") return undefined;
   const ours = new Set(payment.refunds.map(({ id }) => refundKey(id)));
   const unknown = returned.filter(({ key }) => !ours.has(key));
-  if (unknown.length === 0)
-    throw new Error(`the provider refuses ${refundKey(refundId)}, and has returned nothing else`);
-
-  const carriedOut = new Set(returned.map(({ key }) => key));
+  const carriedOut = new Map(returned.map(({ key, amountMinor }) => [key, amountMinor]));
   const isGone = ({ id, state }: Refund) => state === "DONE" || carriedOut.has(refundKey(id));
   let left = amountOf(payment).minorUnits;
-  for (const { amountMinor } of [...unknown, ...payment.refunds.filter(isGone)]) left -= amountMinor;
+  for (const { amountMinor } of unknown) left -= amountMinor;
+  for (const { id, amountMinor } of payment.refunds.filter(isGone))
+    left -= carriedOut.get(refundKey(id)) ?? amountMinor;
   const refunds = payment.refunds.flatMap((refund) => {
     if (isGone(refund)) return [refund];
     const amountMinor = Math.min(refund.amountMinor, left);
@@ -96,6 +109,9 @@ export function makeRoom(
     if (amountMinor === 0) return [];
     return [amountMinor === refund.amountMinor ? refund : { ...refund, amountMinor }];
   });
+  if (unknown.length === 0 && refunds.includes(refused)) {
+    throw new Error(`the provider refuses ${refundKey(refundId)}, for which it has enough left`);
+  }
   return unknown.reduce<PaymentDecision>(
     ({ next, events, entries }, refund) => {
       const more = book(next, foundRefund(refund, now), now);

@@ -64,7 +64,7 @@ describe("the payment store", () => {
     await capture();
     await cancel("m2");
     await store.update("o1", (payment) => startRefund(payment, "o1/cancel"));
-    await store.update("o1", (payment) => recordRefund(payment, "o1/cancel", 6));
+    await store.update("o1", (payment) => recordRefund(payment, "o1/cancel", 2598, 6));
     assert.deepEqual(published(), ["PaymentCaptured", "PaymentRefunded"]);
     assert.equal(load()?.refunds[0]?.state, "DONE");
     const rows = database.orm.select().from(schema.ledgerEntries).all();
@@ -128,7 +128,7 @@ describe("the payment store", () => {
     await open();
     await capture();
     await refund("r1", 598);
-    await store.update("o1", (payment) => recordRefund(payment, "o1/r1", 6));
+    await store.update("o1", (payment) => recordRefund(payment, "o1/r1", 598, 6));
     const done = load();
     assert.deepEqual(await refund("r1", 598), done);
     forgetClaims();
@@ -200,6 +200,9 @@ describe("the payment store", () => {
     insert.run("r1", 2000);
     assert.throws(() => insert.run("r2", 599), /more would be refunded/);
     insert.run("r3", 598);
-    assert.throws(() => database.sqlite.exec("UPDATE refunds SET amount_minor = 600 WHERE id = 'r3'"), /keeps its/);
+    database.sqlite.exec("UPDATE refunds SET amount_minor = 500 WHERE id = 'r3'");
+    database.sqlite.exec("UPDATE refunds SET amount_minor = 598, state = 'DONE' WHERE id = 'r3'");
+    assert.throws(() => database.sqlite.exec("UPDATE refunds SET amount_minor = 500 WHERE id = 'r3'"), /keeps its/);
+    assert.throws(() => database.sqlite.exec("DELETE FROM refunds WHERE id = 'r3'"), /stays/);
   });
 });

@@ -92,7 +92,11 @@ export async function openPaymentRpc(): Promise<PaymentRpc> {
         cancelPayment(payment, aCancelledOrder({ id }), 4_000),
       ),
     async refunded(id, requestId) {
-      await payments.update(id, (payment) => recordRefund(payment, `${id}/${requestId}`, 5_000));
+      const refundId = `${id}/${requestId}`;
+      await payments.update(id, (payment) => {
+        const asked = payment.refunds.find((refund) => refund.id === refundId);
+        return asked && recordRefund(payment, refundId, asked.amountMinor, 5_000);
+      });
     },
     close: () => database.close(),
   };

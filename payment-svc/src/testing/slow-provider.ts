@@ -79,13 +79,14 @@ export function createSlowProvider(bank: Bank, onCall: (call: WaitingCall) => vo
   return {
     capture: ({ key, amount, paymentToken }) =>
       waiting("capture", () => resultOf(bank.capture(key, amount, paymentToken))),
-    refund: ({ key, captureKey, amount }) => waiting("refund", () => void bank.refund(key, amount, captureKey)),
+    refund: ({ key, captureKey, amount }) =>
+      waiting("refund", () => bank.refund(key, amount, captureKey).money.minorUnits),
     findCapture: (key) =>
       waiting("findCapture", () => {
         const operation = bank.operations.get(key);
         return operation && resultOf(operation);
       }),
-    findRefund: (key) => waiting("findRefund", () => bank.operations.has(key)),
+    findRefund: (key) => waiting("findRefund", () => bank.operations.get(key)?.money.minorUnits),
     findRefunds: (captureKey) =>
       waiting("findRefunds", () =>
         [...bank.operations]
