@@ -125,7 +125,8 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   return {
     current: () => keys,
     refresh: async () => {
-      if (underWay === undefined && now() - attemptTime < refreshSpacingMs) return;
+      // Either way: the clock may have been set back.
+      if (underWay === undefined && Math.abs(now() - attemptTime) < refreshSpacingMs) return;
       await fetchOnce();
     },
     start: () => {

@@ -53,6 +53,22 @@ describe("expireOrders", () => {
     assert.equal(await expireOrders(), 1);
   });
 
+  it("cancels an order whose time a clock that was then set back put far into the future", async () => {
+    clock.advance(1_000);
+    await confirmStep();
+    for (const backMs of [1_000, stepDeadlineMs]) {
+      clock.advance(-backMs);
+      contactSince = clock.now() - stepDeadlineMs;
+      assert.equal(await expireOrders(), 0);
+    }
+    clock.advance(-stepDeadlineMs);
+    contactSince = clock.now() - stepDeadlineMs + 1;
+    assert.equal(await expireOrders(), 0);
+    contactSince -= 1;
+    assert.equal(await expireOrders(), 1);
+    assert.equal((await order()).state, "CANCELLED");
+  });
+
   it("cancels nothing whose event the broker has not taken", async () => {
     clock.advance(100 * stepDeadlineMs);
     assert.equal(await expireOrders(), 0);

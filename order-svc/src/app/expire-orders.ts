@@ -10,10 +10,14 @@ export type ExpireOrders = () => Promise<number>;
 /** Most orders cancelled in one go. */
 const expireBatchMax = 100;
 
+/** What was sent this far in the future was not: the clock has been set back since. Small corrections say nothing. */
+const aheadMinMs = 60_000;
+
 /**
  * Creates the command that cancels the orders whose step took longer than `stepDeadlineMs` since its event was published, and
  * since this process could hear of its end: whoever answered in time while nothing was carried, or nobody listened, is not
- * late. So a deadline begins anew with the contact, and as long as there is none nothing is even looked for.
+ * late. So a deadline begins anew with the contact, and as long as there is none nothing is even looked for. The contact also
+ * begins anew when the clock is set back; what that clock puts far into the future is overdue with it.
  */
 export function createExpireOrders(deps: {
   orders: Pick<OrderStore, "overdue" | "update">;
@@ -24,10 +28,11 @@ export function createExpireOrders(deps: {
 }): ExpireOrders {
   const { orders, contact } = deps;
   return async () => {
-    const sentBefore = deps.now() - deps.stepDeadlineMs;
+    const now = deps.now();
+    const sent = { before: now - deps.stepDeadlineMs, after: now + Math.max(aheadMinMs, deps.stepDeadlineMs) };
     const contactSince = contact.since();
-    if (contactSince === undefined || contactSince > sentBefore) return 0;
-    const overdue = await orders.overdue(sentBefore, expireBatchMax);
+    if (contactSince === undefined || contactSince > sent.before) return 0;
+    const overdue = await orders.overdue(sent, expireBatchMax);
     await Promise.all(
       overdue.map(({ orderId, stepEventId }) => {
         const moment = deps.moment();

@@ -26,7 +26,9 @@ export function createGatherPrices(deps: {
     const askTime = now();
     const stale = ids.filter((id) => {
       const product = known.get(id);
-      return product === undefined || product.confirmTime < askTime - priceMaxAgeMs;
+      if (product === undefined) return true;
+      // What seems true in the future is from a clock that has been set back since.
+      return product.confirmTime < askTime - priceMaxAgeMs || product.confirmTime > askTime;
     });
     if (stale.length === 0) return known;
 

@@ -36,10 +36,10 @@ export interface OrderStore {
     decide: (order: Order | undefined) => Transition,
   ): Promise<MessageResult>;
   /**
-   * Up to `limit` open orders, those that wait longest first, whose step's event the broker confirmed at `sentBefore` or
-   * earlier. An event that is not confirmed is never overdue.
+   * Up to `limit` open orders, those that wait longest first, whose step's event the broker confirmed at `before` or
+   * earlier, or, by a clock that has been set since, after `after`. An event that is not confirmed is never overdue.
    */
-  overdue(sentBefore: number, limit: number): Promise<readonly OverdueOrder[]>;
+  overdue(sent: { before: number; after: number }, limit: number): Promise<readonly OverdueOrder[]>;
 }
 
 /** An open order of a user whose account was deleted, and the id of the event that said so. */

@@ -44,9 +44,12 @@ describe("the tables of order-svc", () => {
   it("keep the deadline of a step whose event the outbox has forgotten", async () => {
     const placed = await orders.place("ada", undefined, () => aPlacement());
     database.sqlite.exec("DELETE FROM outbox");
+    const after = Number.POSITIVE_INFINITY;
     const stepEventId = placed.step?.eventId;
-    assert.deepEqual(await orders.overdue(placed.createTime, 10), [{ orderId: placed.id, stepEventId }]);
-    assert.deepEqual(await orders.overdue(placed.createTime - 1, 10), []);
+    assert.deepEqual(await orders.overdue({ before: placed.createTime, after }, 10), [
+      { orderId: placed.id, stepEventId },
+    ]);
+    assert.deepEqual(await orders.overdue({ before: placed.createTime - 1, after }, 10), []);
   });
 
   const refused: Readonly<Record<string, string>> = {

@@ -146,32 +146,47 @@ export function describeOrderStore(name: string, open: () => Promise<OpenStore>)
     });
 
     describe("looking for overdue orders", () => {
+      const until = (before: number) => ({ before, after: Number.POSITIVE_INFINITY });
+
       it("finds an order once the event of its step was confirmed that long ago", async () => {
         const placed = await place();
         const stepEventId = placed.step?.eventId ?? "";
         const sentTime = placed.createTime + 500;
         await store.confirmPublished(stepEventId, sentTime);
-        assert.deepEqual(await store.orders.overdue(sentTime - 1, 10), []);
-        assert.deepEqual(await store.orders.overdue(sentTime, 10), [{ orderId: "o1", stepEventId }]);
+        assert.deepEqual(await store.orders.overdue(until(sentTime - 1), 10), []);
+        assert.deepEqual(await store.orders.overdue(until(sentTime), 10), [{ orderId: "o1", stepEventId }]);
+      });
+
+      it("finds an order whose event was emitted and confirmed in what is the future by now", async () => {
+        const placed = await place();
+        const [stepEventId, stepTime] = [placed.step?.eventId ?? "", placed.createTime];
+        await store.confirmPublished(stepEventId, stepTime + 500);
+        const sent = (after: number) => ({ before: 0, after });
+        assert.deepEqual(await store.orders.overdue(sent(stepTime), 10), []);
+        assert.deepEqual(await store.orders.overdue(sent(stepTime - 1), 10), [{ orderId: "o1", stepEventId }]);
+        // The clock was set back in between.
+        await store.confirmPublished(stepEventId, stepTime - 700);
+        assert.deepEqual(await store.orders.overdue(sent(stepTime - 1), 10), []);
+        assert.equal((await store.orders.overdue({ before: stepTime - 700, after: stepTime - 1 }, 10)).length, 1);
       });
 
       it("never finds an order whose event was not confirmed", async () => {
         const placed = await place();
-        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+        assert.deepEqual(await store.orders.overdue(until(placed.createTime + 1e9), 10), []);
       });
 
       it("counts anew from the next step's event", async () => {
         const placed = await place();
         await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
         await store.orders.record("o1", aMessage("m1"), reserve);
-        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+        assert.deepEqual(await store.orders.overdue(until(placed.createTime + 1e9), 10), []);
       });
 
       it("finds no order that is final", async () => {
         const placed = await place();
         await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
         await store.orders.update("o1", (order) => cancelOrder(known(order), 1000, aMoment()));
-        assert.deepEqual(await store.orders.overdue(placed.createTime + 1e9, 10), []);
+        assert.deepEqual(await store.orders.overdue(until(placed.createTime + 1e9), 10), []);
       });
 
       it("finds no more than asked for", async () => {
@@ -179,7 +194,7 @@ export function describeOrderStore(name: string, open: () => Promise<OpenStore>)
           const placed = await place(id);
           await store.confirmPublished(placed.step?.eventId ?? "", placed.createTime);
         }
-        assert.equal((await store.orders.overdue(aMoment(1e9).time, 2)).length, 2);
+        assert.equal((await store.orders.overdue(until(aMoment(1e9).time), 2)).length, 2);
       });
     });
 
