@@ -73,7 +73,8 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const catalog = eventCatalog(contract.registry.files);
   const topology = topologyOf(catalog, { service: name, exchange });
 
-  const leader = createLeaderLock({ file: database.file });
+  const onError = (error: unknown) => log.error({ err: error }, "cannot try to lead: relay, timers and clean-up wait");
+  const leader = createLeaderLock({ file: database.file, onError });
   const broker = parts.broker ?? createAmqpBroker({ url: config.amqpUrl, topology, appId: name, log, metrics });
   const { relay, consumer, leading } = createEventFlow(core, { broker, leader, catalog, handlers, workers });
   metrics.addGauge({

@@ -181,7 +181,7 @@ describe("backup and restore", function () {
     };
 
     it("when a service runs", async () => {
-      const lock = createLeaderLock({ file: join(dataDir, "payment-svc/payment-svc.sqlite") });
+      const lock = createLeaderLock({ file: join(dataDir, "payment-svc/payment-svc.sqlite"), onError: assert.ifError });
       lock.start();
       try {
         await refuses(/payment-svc is running: stop everything first/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChannelModel, connect } from "amqplib";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { silentLogger } from "../log.ts";
+import { createLogger, silentLogger } from "../log.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import type { Database } from "../storage/database.ts";
 import { createOutbox, type Outbox } from "../storage/outbox.ts";
@@ -152,6 +152,32 @@ describe("gap filler", function () {
     // What the broker says later finds a database that is about to close, and must not set the mark.
     await assert.rejects(sendAgain([made]), /stopped/);
     assert.equal(outbox.unsentCount(), 0);
+  });
+
+  it("tells once why it cannot look, unless the broker is away", async () => {
+    const [lines, failures] = [[] as string[], ["down", "no", "no", "no", "other", undefined, "other"]];
+    const log = createLogger({
+      service: "test",
+      destination: { write: (line) => lines.push(JSON.parse(line).err.message) },
+    });
+    const broker = {
+      publishable: true,
+      onStateChange: () => {},
+      async fillGaps() {
+        const failure = failures.shift();
+        broker.publishable = failure !== "down";
+        setImmediate(() => {
+          broker.publishable = true;
+        });
+        if (failure !== undefined) throw new Error(failure);
+      },
+    };
+    const shared = { outbox, metrics: createMetrics({ service: "test" }), log, now: () => time };
+    const filler = createGapFiller({ ...shared, broker, intervalMs: 5 });
+    filler.start();
+    await eventually("it has looked", () => failures.length === 0);
+    await filler.stop();
+    assert.deepEqual(lines, ["no", "other", "other"]);
   });
 
   it("brings a binding back that somebody removed", async () => {

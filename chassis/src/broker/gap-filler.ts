@@ -43,6 +43,7 @@ export function createGapFiller(options: GapFillerOptions): Worker {
   });
   let isStarted = false;
   let isLooking = false;
+  let toldFailure: string | undefined;
   let sending: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -55,13 +56,23 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     log.warn({ types, events: count }, "a queue is new or was lost: its events are sent again");
   }
 
+  /** That the broker is gone others tell, and the next look comes soon: what is left is told once. */
+  function tell(error: unknown): void {
+    if (!isStarted || !broker.publishable || String(error) === toldFailure) return;
+    toldFailure = String(error);
+    log.warn({ err: error }, "queues not looked at: what they lack is not sent again");
+  }
+
   function look(): void {
     if (!isStarted || isLooking || !broker.publishable) return;
     isLooking = true;
     broker
       .fillGaps(sendAgain)
-      .then(() => complete.set(now() / 1_000))
-      .catch((error: unknown) => log.debug({ err: error }, "queues not looked at"))
+      .then(() => {
+        toldFailure = undefined;
+        complete.set(now() / 1_000);
+      })
+      .catch(tell)
       .finally(() => {
         isLooking = false;
       });

@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { createLeaderLock } from "./leader-lock.ts";
 
-const lock = createLeaderLock({ file: process.argv[2] ?? "" });
+const lock = createLeaderLock({ file: process.argv[2] ?? "", onError: console.error });
 lock.onChange((leader) => writeSync(1, leader ? "leads\n" : "follows\n"));
 lock.start();
 setInterval(() => undefined, 60_000);

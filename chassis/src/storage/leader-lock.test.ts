@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { startTestProcess, type TestProcess } from "../testing/child-process.ts";
+import { eventually } from "../testing/eventually.ts";
 import { createLeaderLock, type LeaderLock } from "./leader-lock.ts";
 
 const childFile = new URL("leader-lock.test-child.ts", import.meta.url);
@@ -13,19 +15,21 @@ describe("leader lock", () => {
   let file: string;
   let locks: LeaderLock[];
   let children: TestProcess[];
+  let errors: unknown[];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "quartet-"));
     file = join(folder, "test.sqlite");
     locks = [];
     children = [];
+    errors = [];
   });
   afterEach(async () => {
     await Promise.all([...locks.map((lock) => lock.stop()), ...children.map((child) => child.kill())]);
     rmSync(folder, { recursive: true });
   });
   const createLock = (lockFile = file) => {
-    const lock = createLeaderLock({ file: lockFile, retryIntervalMs: 5 });
+    const lock = createLeaderLock({ file: lockFile, onError: (error) => errors.push(error), retryIntervalMs: 5 });
     locks.push(lock);
     return lock;
   };
@@ -91,6 +95,20 @@ describe("leader lock", () => {
     first.start();
     second.start();
     assert.deepEqual([first.isLeader, second.isLeader], [true, true]);
+  });
+
+  it("tells once why it cannot try, and leads when it can", async () => {
+    const [first, second] = [createLock(), createLock()];
+    first.start();
+    second.start();
+    writeFileSync(`${file}.lock`, "no database".repeat(100));
+    await first.stop();
+    await eventually("it is told", () => errors.length > 0);
+    await delay(50);
+    assert.deepEqual(errors.map(String), ["SqliteError: file is not a database"]);
+    assert.equal(second.isLeader, false);
+    writeFileSync(`${file}.lock`, "");
+    await eventually("it leads", () => second.isLeader);
   });
 
   it("says so when the lock file cannot be made", () => {

@@ -18,6 +18,8 @@ export interface LeaderLock {
 export interface LeaderLockOptions {
   /** The database's file; the lock is on a file beside it. ":memory:" belongs to this process anyway. */
   readonly file: string;
+  /** Told why an attempt failed, when it is not that another process leads; the same failure is told once. */
+  readonly onError: (error: unknown) => void;
   /** Pause between two attempts. */
   readonly retryIntervalMs?: number;
 }
@@ -35,6 +37,7 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
   let connection: BetterSqlite3.Database | undefined;
   let timer: NodeJS.Timeout | undefined;
   let leader = false;
+  let toldFailure: string | undefined;
 
   function change(to: boolean): void {
     leader = to;
@@ -45,7 +48,11 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
     try {
       connection?.exec("BEGIN EXCLUSIVE");
     } catch (error) {
-      if (isFirst && !isBusy(error)) throw error;
+      if (!isBusy(error)) {
+        if (isFirst) throw error;
+        if (String(error) !== toldFailure) options.onError(error);
+        toldFailure = String(error);
+      }
       timer = setTimeout(attempt, retryIntervalMs, false);
       return;
     }

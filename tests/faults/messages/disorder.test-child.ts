@@ -29,7 +29,7 @@ const broker = createMemoryBroker();
 broker.faults.copies = () => random.integer(1, 5);
 broker.faults.shuffle = { window: 100, random: random.next };
 const [own, orders] = [broker.client(topology("product-svc")), broker.client(topology("order-svc"))];
-const leader = createLeaderLock({ file: core.database.file });
+const leader = createLeaderLock({ file: core.database.file, onError: console.error });
 const { consumer } = createEventFlow(core, { ...createParts(core), broker: own, leader, catalog });
 leader.start();
 orders.start();
