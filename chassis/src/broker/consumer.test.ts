@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -230,6 +231,30 @@ describe("consumer", () => {
       "no message id [9,9]",
     ]);
     await empty();
+  });
+
+  it("takes up what a version before it had no handler for, once it leads", async () => {
+    await start();
+    const unheard = "things.v1.Unheard";
+    broker.send(queue, message("early", { type: unheard }));
+    broker.send(queue, message("stranger", { type: "things.v1.Strange" }));
+    await eventually("both parked", () => consumer.parked().length === 2);
+    await consumer.stop();
+    await client.stop();
+
+    leader.isLeader = false;
+    client = broker.client(topology);
+    const known = { type: unheard, publisher: "thing-svc", consumers: [service], schema: DurationSchema };
+    const handlers = [made, moved, unheard].map((type) => [type, effect] as const);
+    await start(effect, { catalog: new Map([...catalog, [unheard, known]]), handlers });
+    await delay(20);
+    assert.deepEqual(effects, []);
+    leader.isLeader = true;
+    await eventually("effect", () => effects.includes("early"));
+    assert.deepEqual(
+      consumer.parked().map(({ message: { id } }) => id),
+      ["stranger"],
+    );
   });
 
   it("counts the starts of a redelivered message before it runs, lets others pass, and parks it after its bound", async () => {

@@ -6,7 +6,7 @@ import { deadQueueOf } from "../events/topology.ts";
 import { failPoint } from "../fail-point.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Inbox, ParkedMessage } from "../storage/inbox.ts";
+import { type Inbox, noHandlerFor, type ParkedMessage } from "../storage/inbox.ts";
 import type { LeaderLock } from "../storage/leader-lock.ts";
 import type { IncomingMessage } from "../storage/messages.ts";
 import { newTrace, parseTraceparent, type TraceContext, withSpan } from "../trace.ts";
@@ -68,7 +68,7 @@ export interface Consumer {
  * Creates the consumer. First deliveries run side by side and share commits. A message that may have been started
  * before runs alone, after the start has been recorded: so one that kills the process is found out without blame for
  * its neighbours. What fails or kills waits in the inbox, where it holds up nobody, and is parked after its last attempt;
- * what is unknown or cannot be decoded is parked at once. Throws when the handlers are not exactly those of the events
+ * what is unknown or cannot be decoded is parked at once, and what is known to a later version is taken up by it. Throws when the handlers are not exactly those of the events
  * the contract makes the service consume.
  */
 export function createConsumer(options: ConsumerOptions): Consumer {
@@ -85,6 +85,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let dueTimer: NodeJS.Timeout | undefined;
   let dueRun: Promise<void> | undefined;
   let stopping = false;
+  let hasTakenUp = false;
 
   const delayAfter = (times: number) => retryDelaysMs[Math.min(times, retryDelaysMs.length) - 1] ?? 0;
   // Kills from outside come close together: the pauses keep them from looking like the fault of one message.
@@ -93,7 +94,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   async function deliver(message: IncomingMessage): Promise<void> {
     failPoint("consumer.before-claim", message.type);
     if (!handlers.has(message.type)) {
-      await park(message, `no handler for ${message.type}`);
+      await park(message, noHandlerFor(message.type));
       return;
     }
     if (!message.redelivered) {
@@ -183,7 +184,18 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     log.error({ message_id: message.id, type: message.type, aggregate: message.aggregate, cause }, "message parked");
   }
 
+  /** Who led before may have been of a version that knew less. It has taken its last message when it ceases to lead. */
+  async function takeUp(): Promise<void> {
+    const { isLeader } = options.leader;
+    if (isLeader && !hasTakenUp) {
+      const count = await inbox.takeUp([...handlers.keys()]);
+      if (count > 0) log.info({ messages: count }, "parked messages taken up: this version knows their types");
+    }
+    hasTakenUp = isLeader;
+  }
+
   async function runDue(): Promise<void> {
+    await takeUp();
     for (const { message } of inbox.due(now(), dueBatchMax)) {
       if (stopping || !options.leader.isLeader) return;
       await turnstile.alone(async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { eventually } from "../testing/eventually.ts";
 import { openTestDatabase } from "../testing/test-database.ts";
 import { type CleanUpOptions, createCleanUp } from "./clean-up.ts";
 import type { Database } from "./database.ts";
@@ -75,6 +76,17 @@ describe("clean-up", () => {
     await cleanUp.stop();
     const left = Number(database.sqlite.prepare("SELECT count(*) FROM request_claims").pluck().get());
     assert(left > 0 && left < rows);
+    await cleanUp.stop();
+  });
+
+  it("still knows in its first round what was done before a long pause", async () => {
+    now = 100 * dayMs;
+    const count = (table: string) => Number(database.sqlite.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
+    const cleanUp = createCleanUp({ ...options, intervalMs: 50 });
+    cleanUp.start();
+    await eventually("the rest is gone", () => count("request_claims") === 0);
+    assert.equal(count("inbox"), rows);
+    await eventually("messages are gone too", () => count("inbox") === 0);
     await cleanUp.stop();
   });
 

@@ -22,7 +22,7 @@ export interface CleanUpOptions {
 export interface CleanUp {
   start(): void;
   stop(): Promise<void>;
-  /** One round: resolves with how many rows were removed. */
+  /** One whole round: resolves with how many rows were removed. */
   run(): Promise<number>;
 }
 
@@ -58,21 +58,26 @@ export function createCleanUp(options: CleanUpOptions): CleanUp {
     }
   }
 
-  async function run(): Promise<number> {
-    await inbox.adoptStarted(now() - startedAgeMaxMs, sliceMax);
+  async function forgetPast(): Promise<number> {
     const removedEvents = await inSlices(outbox.cleanUp);
-    const removedMessages = await inSlices(inbox.cleanUp);
     const removedClaims = await inSlices((beforeTime, limit) =>
       database.transact(() => deleteClaims.run(beforeTime, limit).changes),
     );
-    return removedEvents + removedMessages + removedClaims;
+    return removedEvents + removedClaims;
   }
 
-  function round(): void {
-    running = run()
+  async function forgetMessages(): Promise<number> {
+    await inbox.adoptStarted(now() - startedAgeMaxMs, sliceMax);
+    return inSlices(inbox.cleanUp);
+  }
+
+  const run = async () => (await forgetPast()) + (await forgetMessages());
+
+  function startRound(round: () => Promise<number>): void {
+    running = round()
       .catch(options.onError)
       .finally(() => {
-        if (started) timer = setTimeout(round, intervalMs);
+        if (started) timer = setTimeout(startRound, intervalMs, run);
       });
   }
 
@@ -81,7 +86,8 @@ export function createCleanUp(options: CleanUpOptions): CleanUp {
       if (started) return;
       started = true;
       stopping = false;
-      round();
+      // Whoever was away for long is given first what it had not acknowledged, and must still know it.
+      startRound(forgetPast);
     },
     async stop() {
       started = false;

@@ -58,6 +58,20 @@ describe("inbox", () => {
     assert.equal(await inbox.beginDue("waiting", tryTime), 1);
   });
 
+  it("remembers a message that comes again as if it had been done then", async () => {
+    for (const id of ["a", "b", "c"]) await unitOfWork.ignoreMessage(message(id));
+    now = 5_000;
+    assert.equal(await inbox.begin(message("a"), tryTime), "known");
+    assert.equal(await unitOfWork.ignoreMessage(message("b")), "duplicate");
+    assert.equal(await inbox.cleanUp(5_000, 10), 1);
+    assert.deepEqual(["a", "b", "c"].map(inbox.stateOf), ["done", "done", undefined]);
+    // Not for a shorter time, when the clock was set back.
+    now = 2_000;
+    assert.equal(await inbox.begin(message("a"), tryTime), "known");
+    assert.equal(await inbox.cleanUp(5_000, 10), 0);
+    assert.equal(await inbox.cleanUp(5_001, 10), 2);
+  });
+
   it("keeps a failed message whole until it is due, earliest first", async () => {
     await inbox.begin(message("a"), tryTime);
     await inbox.retryLater(message("a"), { cause: "no", counts: true }, 3_000);

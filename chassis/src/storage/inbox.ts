@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import { rememberAnew } from "./inbox-claims.ts";
 import type { IncomingMessage } from "./messages.ts";
 
 /** Where a message stands: `started` is still the broker's, `waiting` is only here, `parked` waits for a person. */
@@ -71,6 +72,11 @@ export interface Inbox {
   stateOf(id: string): InboxState | undefined;
   /** Makes a parked message due with a clean record. False when there is no such parked message. */
   replay(id: string): Promise<boolean>;
+  /**
+   * Makes messages of these types due that were parked for having {@link noHandlerFor} them: a version that knows them may
+   * follow one that does not. Resolves with how many.
+   */
+  takeUp(types: readonly string[]): Promise<number>;
   /** For metrics. */
   counts(): { readonly waiting: number; readonly parked: number };
   /** Takes over up to `limit` messages started before a time which the broker never delivered again. */
@@ -98,6 +104,9 @@ const pauseMaxMs = 60_000;
 const parkedListMax = 1_000;
 const errorLengthMax = 2_000;
 
+/** The cause of parking a message of a type that this version does not know. */
+export const noHandlerFor = (type: string) => `no handler for ${type}`;
+
 /** The inbox in a migrated database. */
 export function createInbox(options: { readonly database: Database; readonly now: () => number }): Inbox {
   const { database, now } = options;
@@ -118,7 +127,10 @@ export function createInbox(options: { readonly database: Database; readonly now
           save(message, "started", { starts: 1 });
           return "begun";
         }
-        if (earlier.state !== "started") return "known";
+        if (earlier.state !== "started") {
+          statements.rememberAnew.run(now(), message.id);
+          return "known";
+        }
         statements.putAside.run(tryTime(earlier.starts), message.id);
         return "put aside";
       });
@@ -152,6 +164,10 @@ export function createInbox(options: { readonly database: Database; readonly now
       })),
     stateOf: (id) => statements.stateOf.get(id)?.state,
     replay: (id) => database.transact(() => statements.replay.run(now(), id).changes > 0),
+    takeUp(types) {
+      const causes = JSON.stringify(types.map(noHandlerFor));
+      return database.transact(() => statements.takeUp.run(now(), causes).changes);
+    },
     counts: () => statements.counts.get() ?? { waiting: 0, parked: 0 },
     adoptStarted: (beforeTime, limit) =>
       database.transact(() => statements.adopt.run(now(), beforeTime, limit).changes),
@@ -172,6 +188,7 @@ function prepareStatements({ sqlite }: Database) {
     stateOf: sqlite.prepare<[string], { state: InboxState; starts: number; attempts: number }>(
       "SELECT state, starts, attempts FROM inbox WHERE message_id = ?",
     ),
+    rememberAnew: sqlite.prepare<[number, string]>(rememberAnew),
     putAside: sqlite.prepare<[number, string]>(
       "UPDATE inbox SET state = 'waiting', next_attempt_time = ? WHERE message_id = ?",
     ),
@@ -200,6 +217,10 @@ function prepareStatements({ sqlite }: Database) {
     replay: sqlite.prepare<[number, string]>(
       "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
         "WHERE message_id = ? AND state = 'parked'",
+    ),
+    takeUp: sqlite.prepare<[number, string]>(
+      "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
+        "WHERE state = 'parked' AND last_error IN (SELECT value FROM json_each(?))",
     ),
     counts: sqlite.prepare<[], { waiting: number; parked: number }>(
       "SELECT (SELECT count(*) FROM inbox WHERE state = 'waiting') AS waiting, " +
