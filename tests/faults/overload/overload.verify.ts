@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { promisify } from "node:util";
 import { after, before, describe, it } from "mocha";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
 import { type NativeSystem, startNativeSystem } from "../../e2e/native-system.ts";
 import { logIn, newCustomer, newProduct } from "../../e2e/shop-client.ts";
 import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
+import { type Processors, shareProcessors, watchPace } from "./processors.ts";
 
 // What is compared is the shop, not who calls it: three times as many calls cost their callers three times as much. So
 // where there is more than one processor the callers get the last one, and the shop works on the others, for the peak as for
@@ -17,11 +16,12 @@ import type { CallerReport, CallerTask, Quantiles } from "./overload-caller.ts";
 //
 // The peak is what the best crowd that is not refused gets done for as long as it likes. In its first seconds a shop takes more
 // than it can carry on: its messages come while it takes the next orders. And a machine may change its pace by a third from
-// minute to minute, so the best of some measurements is the luckiest. Therefore peak and overload take turns, and their means
-// are compared.
+// minute to minute, so the best of some measurements is the luckiest. Therefore peak and overload take turns, the pace of the
+// shop's processors is measured all the while, and what is compared is the mean of what was done, by that pace.
 //
 // A gateway reads every call before anybody can refuse it, and that costs it as much as a call that is answered. So it
-// needs room of its own: it is on the callers' processor, where it has some, and once among the services, which is told.
+// needs room of its own: it is on the callers' processor, where it has some. Once it is among the services, and takes of their
+// time what three times the calls cost it: then what is compared is what the services do in the time that it leaves them.
 
 const deadlineMs = 1_000;
 /** Callers that wait for their answers, from few to many. */
@@ -31,7 +31,7 @@ const overloadSeconds = Number(process.env.SECONDS ?? 60);
 const rounds = 3;
 /** A gateway is called by many; a service by gateways and other services. */
 const [gatewayConnections, serviceConnections] = [32, 4];
-/** Two measurements of the same crowd differ by up to a sixth: what has not recovered is far below. */
+/** Two measurements of the same crowd differ by up to a sixth, by the pace: what has not recovered is far below. */
 const recoveredShareMin = 0.75;
 /** Tens of thousands of orders have to come to rest first. */
 const booksTimeMaxMs = 1_200_000;
@@ -94,26 +94,35 @@ describe("a shop that is asked for more than it can do", function () {
         if (good > most && !isOverload) [most, best] = [good, callers];
       }
       assert.ok(best > 0, "every crowd was refused");
-      const peak = async () => {
-        const report = await call(peakSeconds, { callers: best });
-        say(`${best} callers`, peakSeconds, report);
-        return report.good / peakSeconds;
+      const measure = async (what: string, seconds: number, load: CallerTask["load"]) => {
+        const [paceOf, gatewayShareOf] = [watchPace(), processors?.watchGateway(system)];
+        const report = await call(seconds, load);
+        const [pace, gatewayShare] = [paceOf(), gatewayShareOf?.() ?? 0];
+        say(what, seconds, report, `at pace ${Math.round(pace)}`);
+        if (gatewayShare > 0) console.log(`      the gateway took ${percent(gatewayShare)} % of the shop's time`);
+        const perSecond = report.good / seconds;
+        return { ...report, perSecond, byPace: perSecond / pace / (1 - gatewayShare) };
       };
+      const peak = () => measure(`${best} callers`, peakSeconds, { callers: best });
       const overload = async (perSecond: number) => {
-        const report = await call(overloadSeconds, { perSecond });
-        say(`${perSecond} calls a second`, overloadSeconds, report);
+        const report = await measure(`${perSecond} calls a second`, overloadSeconds, { perSecond });
         console.log(`      by second ${report.goodBySecond.join(" ")}`);
         return { ...report, wanted: perSecond * overloadSeconds };
       };
-      const peaks = [await peak()];
+      const perSecond = (of: readonly { perSecond: number }[]) => mean(of.map((one) => one.perSecond));
+      const byPace = (of: readonly { byPace: number }[]) => mean(of.map((one) => one.byPace));
+
+      const before = await peak();
+      const peaks = [before];
       const reports: Awaited<ReturnType<typeof overload>>[] = [];
       for (let round = 0; round < rounds; round++) {
-        reports.push(await overload(Math.round(times * mean(peaks))));
+        reports.push(await overload(Math.round(times * perSecond(peaks))));
         peaks.push(await peak());
       }
-      const goodput = mean(reports.map(({ good }) => good / overloadSeconds));
+      const [goodputShare, recoveredShare] = [byPace(reports) / byPace(peaks), byPace(peaks.slice(1)) / before.byPace];
       console.log(
-        `      ${Math.round((100 * goodput) / mean(peaks))} % of a peak of ${Math.round(mean(peaks))} a second`,
+        `      ${percent(perSecond(reports) / perSecond(peaks))} % of a peak of ${Math.round(perSecond(peaks))} a second, ` +
+          `by the pace ${percent(goodputShare)} %; afterwards by the pace ${percent(recoveredShare)} % of before`,
       );
       // Told before anything is asserted, so that a run that fails still says it.
       const lateMs = method === "CreateOrder" && wire === "grpc" ? await begunAfterDeadline(reports) : [];
@@ -121,9 +130,8 @@ describe("a shop that is asked for more than it can do", function () {
       console.log(`      ${lateMs.length} orders begun after their callers had left, ${latestMs} ms at most`);
 
       assert.ok(latestMs <= onItsWayMaxMs, `${lateMs.length} orders were begun too late`);
-      assert.ok(goodput >= goodputShareMin * mean(peaks), `${goodput} of ${mean(peaks)} a second`);
-      const [before = 0, ...afterwards] = peaks;
-      assert.ok(mean(afterwards) >= recoveredShareMin * before, `${afterwards} a second afterwards, ${before} before`);
+      assert.ok(goodputShare >= goodputShareMin, `by the pace ${goodputShare} of the peak`);
+      assert.ok(recoveredShare >= recoveredShareMin, `by the pace ${recoveredShare} of the peak before`);
       for (const report of reports) {
         assert.ok(report.behindMs <= behindMaxMs, `the callers were held up for ${Math.round(report.behindMs)} ms`);
         assert.ok(report.offered >= 0.98 * report.wanted, `only ${report.offered} calls were made`);
@@ -156,40 +164,7 @@ describe("a shop that is asked for more than it can do", function () {
 
 const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
 const mean = (values: readonly number[]) => sum(values) / values.length;
-
-/** Which processors are whose. */
-interface Processors {
-  /** Those of the callers, as taskset knows them. */
-  readonly callers: string;
-  /** Puts the gateway with the callers, or among the services. */
-  moveGateway(system: NativeSystem, isApart: boolean): Promise<void>;
-  giveBack(): Promise<void>;
-}
-
-/** Gives the last processor to the callers, the others to this process and all that it starts. Undefined where there is one. */
-async function shareProcessors(): Promise<Processors | undefined> {
-  const count = availableParallelism();
-  if (count < 2 || process.platform !== "linux") return undefined;
-  const [callers, shop] = [String(count - 1), `0-${count - 2}`];
-  await keepTo(shop, process.pid);
-  const loop = "const parent = process.ppid; while (process.ppid === parent);";
-  const busy = spawn("taskset", ["-c", callers, "chrt", "--idle", "0", process.execPath, "-e", loop]);
-  return {
-    callers,
-    async moveGateway(system, isApart) {
-      const gateway = system.stack.status().find(({ name }) => name === "envoy");
-      await keepTo(isApart ? callers : shop, gateway?.pid);
-    },
-    async giveBack() {
-      busy.kill("SIGKILL");
-      await keepTo(`0-${count - 1}`, process.pid);
-    },
-  };
-}
-
-async function keepTo(processors: string, pid: number | undefined): Promise<void> {
-  await promisify(execFile)("taskset", ["-acp", processors, String(pid)]);
-}
+const percent = (share: number) => Math.round(100 * share);
 
 async function runCaller(task: CallerTask, processors: string | undefined): Promise<CallerReport> {
   const script = join(import.meta.dirname, "overload-caller.ts");
@@ -201,11 +176,11 @@ async function runCaller(task: CallerTask, processors: string | undefined): Prom
   return JSON.parse(said);
 }
 
-function say(what: string, seconds: number, report: CallerReport): void {
+function say(what: string, seconds: number, report: CallerReport, pace: string): void {
   const { good, refused, goodMs, refusedMs, processorShare } = report;
   const took = ({ p50, p99, max }: Quantiles) => `${p50}/${p99}/${max} ms`;
   console.log(
-    `      ${what}: ${Math.round(good / seconds)} good a second in ${took(goodMs)} (p50/p99/max), ` +
+    `      ${what}: ${Math.round(good / seconds)} good a second ${pace} in ${took(goodMs)} (p50/p99/max), ` +
       `refused ${JSON.stringify(refused)} in ${took(refusedMs)}, callers' processor ${Math.round(100 * processorShare)} %`,
   );
 }
