@@ -28,15 +28,17 @@ export function createEventFlow(
     readonly catalog: EventCatalog;
     readonly handlers: Iterable<readonly [type: string, handler: MessageHandler]>;
     readonly workers?: readonly Worker[];
+    /** See ServiceParts. */
+    readonly keepsClaims?: boolean;
   },
 ): EventFlow {
   const { name: service, database, contact, log, metrics, now } = core;
-  const { broker, leader, catalog, handlers, workers = [] } = parts;
+  const { broker, leader, catalog, handlers, workers = [], keepsClaims } = parts;
   contact.follow(broker);
   const outbox = createOutbox({ database });
   const inbox = createInbox({ database, now });
   const onError = (error: unknown) => log.error({ err: error }, "cannot clean up");
-  const cleanUp = createCleanUp({ database, outbox, inbox, now, onError });
+  const cleanUp = createCleanUp({ database, outbox, inbox, now, onError, keepsClaims });
   const gapFiller = createGapFiller({ broker, outbox, log, metrics, now });
   return {
     relay: createRelay({ outbox, broker, leader, database, log, metrics, now }),

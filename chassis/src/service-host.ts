@@ -51,6 +51,11 @@ export interface ServiceParts extends Pick<ServiceOverrides, "broker" | "keySet"
   readonly handlers: Iterable<readonly [type: string, handler: MessageHandler]>;
   /** What runs in one process of the service at a time. */
   readonly workers?: readonly Worker[];
+  /**
+   * Whether the claims of requests are kept for ever instead of a week: where nothing else tells a repeated request from a new
+   * one, and what each of them made is kept, too. A clock that is wrong for a while then makes nobody do it twice.
+   */
+  readonly keepsClaims?: boolean;
   /** Called last, to close what the service opened itself. */
   readonly close?: () => Promise<void> | void;
 }
@@ -68,7 +73,7 @@ const errorDomain = "quartet";
  */
 export function createServiceHost(core: ServiceCore, parts: ServiceParts): Service {
   const { name, config, log, metrics, now, database } = core;
-  const { registrations, handlers, workers } = parts;
+  const { registrations, handlers, workers, keepsClaims } = parts;
   const contract = loadContract();
   const catalog = eventCatalog(contract.registry.files);
   const topology = topologyOf(catalog, { service: name, exchange });
@@ -76,7 +81,14 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const onError = (error: unknown) => log.error({ err: error }, "cannot try to lead: relay, timers and clean-up wait");
   const leader = createLeaderLock({ file: database.file, onError });
   const broker = parts.broker ?? createAmqpBroker({ url: config.amqpUrl, topology, appId: name, log, metrics });
-  const { relay, consumer, leading } = createEventFlow(core, { broker, leader, catalog, handlers, workers });
+  const { relay, consumer, leading } = createEventFlow(core, {
+    broker,
+    leader,
+    catalog,
+    handlers,
+    workers,
+    keepsClaims,
+  });
   metrics.addGauge({
     name: "leader_lock_held",
     help: "1 in the process that runs relay, timers and clean-up of this database, 0 in any other",

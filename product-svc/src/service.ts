@@ -37,6 +37,8 @@ export function createParts(core: ServiceCore): ServiceParts {
   return {
     registrations: [implement(ProductService, implementation)],
     handlers: createHandlers({ moveStock: createMoveStock({ products, now }) }),
+    // Only by its claim is a repeated AdjustStock known.
+    keepsClaims: true,
   };
 }
 

@@ -50,6 +50,12 @@ describe("clean-up", () => {
     assert.equal(await cleanUp.run(), 0);
   });
 
+  it("keeps claims for ever where it is told to", async () => {
+    now = 100 * dayMs;
+    assert.equal(await createCleanUp({ ...options, keepsClaims: true }).run(), 2 * rows);
+    assert.equal(Number(database.sqlite.prepare("SELECT count(*) FROM request_claims").pluck().get()), rows);
+  });
+
   it("keeps unsent events for ever and takes over messages that the broker has lost", async () => {
     const lost = {
       id: "lost",

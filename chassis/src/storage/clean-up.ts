@@ -14,6 +14,8 @@ export interface CleanUpOptions {
   readonly onError: (error: unknown) => void;
   /** How long sent events, done messages and request claims are kept. */
   readonly retentionMs?: number;
+  /** See ServiceParts. */
+  readonly keepsClaims?: boolean;
   /** Pause between two rounds. */
   readonly intervalMs?: number;
 }
@@ -60,6 +62,7 @@ export function createCleanUp(options: CleanUpOptions): CleanUp {
 
   async function forgetPast(): Promise<number> {
     const removedEvents = await inSlices(outbox.cleanUp);
+    if (options.keepsClaims) return removedEvents;
     const removedClaims = await inSlices((beforeTime, limit) =>
       database.transact(() => deleteClaims.run(beforeTime, limit).changes),
     );
