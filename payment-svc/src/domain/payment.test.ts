@@ -183,6 +183,17 @@ describe("a refund", () => {
       assert.deepEqual(refunds, ["o1/cancel 2000 DONE", "o1/cancel/2 500 DONE", "o1/cancel/3 98 REQUESTED"]);
     });
 
+    it("asks for what is left under a key that is free", () => {
+      const found = ["o1/cancel", "o1/cancel/3"].map((id) => aRefund({ id, amountMinor: 500, state: "DONE" }));
+      const asked = aRefund({ id: "o1/cancel/2", amountMinor: 1598 });
+      const payment = aCapturedPayment({ isCancelRequested: true, refunds: [...found, asked] });
+      const decision = recordRefund(payment, "o1/cancel/2", 1000, 7);
+      assert.deepEqual(
+        decision?.next.refunds.slice(3).map(({ id, amountMinor }) => [id, amountMinor]),
+        [["o1/cancel/4", 598]],
+      );
+    });
+
     it("may come to more than is left by what else was asked for, which then is less", () => {
       const payment = aCapturedPayment({ refunds: [aRefund(), aRefund({ id: "o1/r2", amountMinor: 1000 })] });
       const { next } = recordRefund(payment, "o1/r1", 2000, 7) ?? assert.fail();

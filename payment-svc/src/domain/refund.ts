@@ -27,9 +27,9 @@ export function refundKey(refundId: string): string {
 export function requestWhatIsLeft(payment: Payment, now: number): Payment {
   const amountMinor = leftMinor(payment);
   if (amountMinor === 0) return payment;
-  const first = `${payment.id}/cancel`;
-  const count = payment.refunds.filter(({ id }) => id === first || id.startsWith(`${first}/`)).length;
-  const id = count === 0 ? first : `${first}/${count + 1}`;
+  const ids = new Set(payment.refunds.map((refund) => refund.id));
+  let id = `${payment.id}/cancel`;
+  for (let number = 2; ids.has(id); number++) id = `${payment.id}/cancel/${number}`;
   return withNewRefund(payment, { id, amountMinor, reason: "the order was cancelled", requestHash: undefined }, now);
 }
 
