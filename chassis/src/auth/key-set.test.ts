@@ -145,6 +145,10 @@ describe("remote key set", () => {
     clock.advance(1);
     await set.refresh();
     assert.equal(issuer.requests(), 2);
+    // The clock was set back.
+    clock.advance(-3_600_000);
+    await set.refresh();
+    assert.equal(issuer.requests(), 3);
   });
 });
 

@@ -99,6 +99,14 @@ describe("createOrder", () => {
     assert.equal(asked.length, 1);
   });
 
+  it("does not trust what it was told by its own clock before that was set back", async () => {
+    await hear(aProduct());
+    clock.advance(-1);
+    answer = found(aProduct());
+    await createOrder(aRequest(), undefined);
+    assert.equal(asked.length, 1);
+  });
+
   it("says whether it can do without the answer", async () => {
     await hear(aProduct());
     clock.advance(priceMaxAgeMs + 1);
