@@ -73,7 +73,7 @@ const errorDomain = "quartet";
  */
 export function createServiceHost(core: ServiceCore, parts: ServiceParts): Service {
   const { name, config, log, metrics, now, database } = core;
-  const { registrations, handlers, workers, keepsClaims } = parts;
+  const { registrations } = parts;
   const contract = loadContract();
   const catalog = eventCatalog(contract.registry.files);
   const topology = topologyOf(catalog, { service: name, exchange });
@@ -81,14 +81,7 @@ export function createServiceHost(core: ServiceCore, parts: ServiceParts): Servi
   const onError = (error: unknown) => log.error({ err: error }, "cannot try to lead: relay, timers and clean-up wait");
   const leader = createLeaderLock({ file: database.file, onError });
   const broker = parts.broker ?? createAmqpBroker({ url: config.amqpUrl, topology, appId: name, log, metrics });
-  const { relay, consumer, leading } = createEventFlow(core, {
-    broker,
-    leader,
-    catalog,
-    handlers,
-    workers,
-    keepsClaims,
-  });
+  const { relay, consumer, leading } = createEventFlow(core, { ...parts, broker, leader, catalog });
   metrics.addGauge({
     name: "leader_lock_held",
     help: "1 in the process that runs relay, timers and clean-up of this database, 0 in any other",

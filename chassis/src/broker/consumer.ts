@@ -68,8 +68,8 @@ export interface Consumer {
  * Creates the consumer. First deliveries run side by side and share commits. A message that may have been started
  * before runs alone, after the start has been recorded: so one that kills the process is found out without blame for
  * its neighbours. What fails or kills waits in the inbox, where it holds up nobody, and is parked after its last attempt;
- * what is unknown or cannot be decoded is parked at once, and what is known to a later version is taken up by it. Throws when the handlers are not exactly those of the events
- * the contract makes the service consume.
+ * what is unknown or cannot be decoded is parked at once, and what a later version knows is taken up by it. Throws when the
+ * handlers are not exactly those of the events the contract makes the service consume.
  */
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { service, broker, inbox, log, now } = options;

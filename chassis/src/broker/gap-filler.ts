@@ -43,7 +43,7 @@ export function createGapFiller(options: GapFillerOptions): Worker {
   });
   let isStarted = false;
   let isLooking = false;
-  let toldFailure: string | undefined;
+  let lastCause: string | undefined;
   let sending: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -56,11 +56,11 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     log.warn({ types, events: count }, "a queue is new or was lost: its events are sent again");
   }
 
-  /** That the broker is gone others tell, and the next look comes soon: what is left is told once. */
-  function tell(error: unknown): void {
-    if (!isStarted || !broker.publishable || String(error) === toldFailure) return;
-    toldFailure = String(error);
-    log.warn({ err: error }, "queues not looked at: what they lack is not sent again");
+  function report(error: unknown): void {
+    // That the broker is gone is told by its connection.
+    const isTold = !isStarted || !broker.publishable || String(error) === lastCause;
+    log[isTold ? "debug" : "warn"]({ err: error }, "queues not looked at: what they lack is not sent again");
+    if (!isTold) lastCause = String(error);
   }
 
   function look(): void {
@@ -69,10 +69,10 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     broker
       .fillGaps(sendAgain)
       .then(() => {
-        toldFailure = undefined;
+        lastCause = undefined;
         complete.set(now() / 1_000);
       })
-      .catch(tell)
+      .catch(report)
       .finally(() => {
         isLooking = false;
       });

@@ -183,6 +183,11 @@ interface Outcome {
   readonly finishTime: number | null;
 }
 
+/** Makes parked messages due with a clean record, at a time that is a parameter. */
+const revive =
+  "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
+  "WHERE state = 'parked'";
+
 function prepareStatements({ sqlite }: Database) {
   return {
     stateOf: sqlite.prepare<[string], { state: InboxState; starts: number; attempts: number }>(
@@ -214,14 +219,8 @@ function prepareStatements({ sqlite }: Database) {
     parked: sqlite.prepare<[number], Row>(
       "SELECT * FROM inbox WHERE state = 'parked' ORDER BY finish_time DESC LIMIT ?",
     ),
-    replay: sqlite.prepare<[number, string]>(
-      "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
-        "WHERE message_id = ? AND state = 'parked'",
-    ),
-    takeUp: sqlite.prepare<[number, string]>(
-      "UPDATE inbox SET state = 'waiting', next_attempt_time = ?, attempts = 0, starts = 0, finish_time = NULL " +
-        "WHERE state = 'parked' AND last_error IN (SELECT value FROM json_each(?))",
-    ),
+    replay: sqlite.prepare<[number, string]>(`${revive} AND message_id = ?`),
+    takeUp: sqlite.prepare<[number, string]>(`${revive} AND last_error IN (SELECT value FROM json_each(?))`),
     counts: sqlite.prepare<[], { waiting: number; parked: number }>(
       "SELECT (SELECT count(*) FROM inbox WHERE state = 'waiting') AS waiting, " +
         "(SELECT count(*) FROM inbox WHERE state = 'parked') AS parked",

@@ -37,7 +37,7 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
   let connection: BetterSqlite3.Database | undefined;
   let timer: NodeJS.Timeout | undefined;
   let leader = false;
-  let toldFailure: string | undefined;
+  let lastCause: string | undefined;
 
   function change(to: boolean): void {
     leader = to;
@@ -50,8 +50,8 @@ export function createLeaderLock(options: LeaderLockOptions): LeaderLock {
     } catch (error) {
       if (!isBusy(error)) {
         if (isFirst) throw error;
-        if (String(error) !== toldFailure) options.onError(error);
-        toldFailure = String(error);
+        if (String(error) !== lastCause) options.onError(error);
+        lastCause = String(error);
       }
       timer = setTimeout(attempt, retryIntervalMs, false);
       return;
