@@ -238,7 +238,10 @@ describe("consumer", () => {
     const unheard = "things.v1.Unheard";
     broker.send(queue, message("early", { type: unheard }));
     broker.send(queue, message("stranger", { type: "things.v1.Strange" }));
-    await eventually("both parked", () => consumer.parked().length === 2);
+    // A process of the later version had it fail and wait, while this one led.
+    const failure = { cause: "DatabaseBusyError: busy", counts: true };
+    await inbox.retryLater({ ...message("postponed", { type: unheard }), redelivered: false }, failure, clock.now());
+    await eventually("all parked", () => consumer.parked().length === 3);
     await consumer.stop();
     await client.stop();
 
@@ -250,7 +253,8 @@ describe("consumer", () => {
     await delay(20);
     assert.deepEqual(effects, []);
     leader.isLeader = true;
-    await eventually("effect", () => effects.includes("early"));
+    await eventually("effects", () => effects.length === 2);
+    assert.deepEqual(effects.sort(), ["early", "postponed"]);
     assert.deepEqual(
       consumer.parked().map(({ message: { id } }) => id),
       ["stranger"],

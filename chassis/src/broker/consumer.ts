@@ -202,7 +202,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         const starts = await inbox.beginDue(message.id, tryTime);
         failPoint("consumer.after-begin-due", message.type);
         if (starts === undefined) return;
-        if (starts > startsMax) await park(message, `started ${startsMax} times and never finished`);
+        // A process of a later version, beside this one, had it wait.
+        if (!handlers.has(message.type)) await park(message, noHandlerFor(message.type));
+        else if (starts > startsMax) await park(message, `started ${startsMax} times and never finished`);
         else await attempt(message);
       });
     }
