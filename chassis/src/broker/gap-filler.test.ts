@@ -154,6 +154,30 @@ describe("gap filler", function () {
     assert.equal(outbox.unsentCount(), 0);
   });
 
+  it("stops though there is much to send again, and sets no mark then", async () => {
+    const asked = Promise.withResolvers<void>();
+    const endless = {
+      sendAgain: ({ signal }: Parameters<Outbox["sendAgain"]>[0]) =>
+        new Promise<number>((_, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason));
+          asked.resolve();
+        }),
+    };
+    let filling: Promise<void> | undefined;
+    const fillGaps: Broker["fillGaps"] = (sendAgain) => {
+      filling = sendAgain([made]);
+      return filling;
+    };
+    const broker = { publishable: true, onStateChange: () => {}, fillGaps };
+    const shared = { metrics: createMetrics({ service: "test" }), log: silentLogger(), now: () => time };
+    const filler = createGapFiller({ ...shared, outbox: endless, broker });
+    filler.start();
+    await asked.promise;
+    await filler.stop();
+    assert.ok(filling !== undefined);
+    await assert.rejects(filling, /stopped/);
+  });
+
   it("tells once why it cannot look, unless the broker is away", async () => {
     const [lines, failures] = [[] as string[], ["down", "no", "no", "no", "other", undefined, "other"]];
     const log = createLogger({

@@ -45,11 +45,12 @@ export function createGapFiller(options: GapFillerOptions): Worker {
   let isLooking = false;
   let lastCause: string | undefined;
   let sending: Promise<number> | undefined;
+  let stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
   async function sendAgain(types: readonly string[]): Promise<void> {
     if (!isStarted) throw new Error("stopped");
-    sending = outbox.sendAgain({ types, fromTime: now() - sentAgainAgeMaxMs });
+    sending = outbox.sendAgain({ types, fromTime: now() - sentAgainAgeMaxMs, signal: stopping.signal });
     const count = await sending;
     if (count === 0) return;
     sentAgain.inc(count);
@@ -84,12 +85,15 @@ export function createGapFiller(options: GapFillerOptions): Worker {
     start() {
       if (isStarted) return;
       isStarted = true;
+      stopping = new AbortController();
       timer = setInterval(look, options.intervalMs ?? defaultIntervalMs);
       look();
     },
     async stop() {
       isStarted = false;
       clearInterval(timer);
+      // There may be a million events. The mark is not set then: the next start looks again.
+      stopping.abort(new Error("stopped"));
       // Not for the broker, which answers nobody while it is short of memory: all that it could be asked for now is a mark.
       await sending?.catch(() => {});
     },

@@ -82,6 +82,21 @@ describe("outbox", () => {
     assert.deepEqual(database.sqlite.prepare(again).raw().get(), [11, 2_450, 2_440, 1]);
   });
 
+  it("stops on the way to that when it is told to", async () => {
+    const ids = Array.from({ length: 3_000 }, (_, index) => `a${index + 1}`);
+    await append(1, ...ids);
+    await outbox.markSent(
+      ids.map((_, index) => index + 1),
+      50,
+    );
+    const stopping = new AbortController();
+    const options = { types: ["shelf.v1.ThingMade", "shelf.v1.ThingMoved"], fromTime: 50, signal: stopping.signal };
+    const sending = outbox.sendAgain(options);
+    stopping.abort(new Error("told to"));
+    await assert.rejects(sending, /told to/);
+    assert.equal(outbox.unsentCount(), 1_000);
+  });
+
   it("removes what was sent long ago, oldest first and no more than asked", async () => {
     await append(1, "a1", "a2", "a3", "a4");
     await outbox.markSent([2], 10);

@@ -35,9 +35,13 @@ export interface Outbox {
    * Makes events of these types wait again that were sent since a time (ms since the epoch), as if they had never been
    * confirmed, and counts that in their rows: later events about the same stay sent. None is left out because it seems to
    * have been sent in the future: the clock may have been set. In small transactions, with other work between them.
-   * Resolves with how many they are.
+   * Resolves with how many they are. Rejects with the signal's reason when it is aborted on the way.
    */
-  sendAgain(options: { readonly types: readonly string[]; readonly fromTime: number }): Promise<number>;
+  sendAgain(options: {
+    readonly types: readonly string[];
+    readonly fromTime: number;
+    readonly signal?: AbortSignal;
+  }): Promise<number>;
   /** When the broker confirmed the event; undefined while it has not, or once the row is removed. */
   sentTimeOf(eventId: string): number | undefined;
   /** How many events wait. Reads them all: for metrics. */
@@ -118,13 +122,14 @@ export function createOutbox(options: { readonly database: Database }): Outbox {
     async markSent(seqs, time) {
       if (seqs.length > 0) await transact(() => updateSent.run(time, JSON.stringify(seqs)));
     },
-    async sendAgain({ types, fromTime }) {
+    async sendAgain({ types, fromTime, signal }) {
       const { first, last } = selectRange.get() ?? {};
       let count = 0;
       for (let seq = first ?? 1; seq <= (last ?? 0); seq += sliceMax) {
         const slice = [seq, seq + sliceMax - 1, fromTime, JSON.stringify(types)] as const;
         count += await transact(() => updateUnsent.run(...slice).changes);
         await nextTurn();
+        signal?.throwIfAborted();
       }
       return count;
     },
