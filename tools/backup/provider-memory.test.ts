@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSnapshot } from "@quartet/chassis/storage/read-snapshot";
@@ -143,16 +143,21 @@ describe("what the provider captured after the backup, for orders from before it
     assert.deepEqual(rows, [{ state: "VOIDED", attempts: 0 }]);
   });
 
-  it("is looked for, too, after a backup from before restores were recorded", async () => {
+  it("is looked for, too, after a backup from before restores and repetitions were recorded", async () => {
     const order = await shop.order("ada", cup);
-    for (const path of serviceFiles) {
-      const database = new BetterSqlite3(join(dataDir, path));
-      database.exec(
-        "DROP TABLE restores; DROP INDEX inbox_started; DELETE FROM migrations WHERE source = 'chassis' AND name >= '0003'",
-      );
-      database.close();
-    }
-    await forgetTheRest();
+    const changeAll = (sql: string) => {
+      for (const path of serviceFiles) {
+        const database = new BetterSqlite3(join(dataDir, path));
+        database.exec(sql);
+        database.close();
+      }
+    };
+    changeAll(
+      `DROP TABLE restores; DROP INDEX inbox_started; ALTER TABLE outbox DROP COLUMN sent_again;
+      DELETE FROM migrations WHERE source = 'chassis' AND name >= '0002'`,
+    );
+    const migration = readFileSync(join(import.meta.dirname, "../../chassis/migrations/0002_sent_again.sql"), "utf8");
+    await forgetTheRest(async () => changeAll(migration));
     await shop.cancel(order);
     await shop.settle();
     assert.deepEqual(provided().slice(1), [`refund/${order}/cancel REFUNDED`]);

@@ -53,9 +53,11 @@ function markFrom(file: string, isLost: (row: SentRow) => boolean): number {
     const select = database.prepare<[], SentRow>(
       "SELECT seq, event_id AS id, type, aggregate, sent_time AS sentTime FROM outbox WHERE sent_time IS NOT NULL ORDER BY seq",
     );
+    // A backup of an older version does not count how often, and its service will from its next start.
+    const isCounted = database.prepare("SELECT 1 FROM pragma_table_info('outbox') WHERE name = 'sent_again'").get();
+    const count = isCounted === undefined ? "" : ", sent_again = sent_again + 1";
     const mark = database.prepare(
-      "UPDATE outbox SET sent_time = NULL, sent_again = sent_again + 1 " +
-        "WHERE aggregate = ? AND seq >= ? AND sent_time IS NOT NULL",
+      `UPDATE outbox SET sent_time = NULL${count} WHERE aggregate = ? AND seq >= ? AND sent_time IS NOT NULL`,
     );
     const markAll = database.transaction(() => {
       const firstLost = new Map<string, number>();
