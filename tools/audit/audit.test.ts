@@ -113,6 +113,7 @@ const offences: readonly Offence[] = [
       "DELETE FROM inbox WHERE message_id IN (SELECT event_id FROM order_events WHERE order_id = ':paid')",
       "orders/:paid",
     ],
+    "each message that an account was deleted is remembered": ["DELETE FROM deleted_users", "users/bob"],
   }),
   ...rules("I5", "product-svc", {
     "each message about an order has moved its stock": [done("shop.order.v1.OrderCancelled", ":paid"), "orders/:paid"],
@@ -539,6 +540,27 @@ describe("the audit", function () {
       assert.equal(storm.findings.some(isIt), atRest === undefined, "found in a storm");
     });
   }
+
+  describe("finds nothing wrong with what the provider returned without us,", () => {
+    const whole = "UPDATE refunds SET amount_minor = (SELECT amount_minor FROM payments WHERE id = ':partly')";
+    const ofRefund = "WHERE payment_id = ':partly'";
+    const found = async (sql: string) => {
+      const { report } = await auditAfter({ "payment-svc": sql }, { mode: "storm" });
+      const own = new Set(["I2", "I8"]);
+      return report.findings.filter(
+        ({ invariant, services }) => own.has(invariant) && services.join() === "payment-svc",
+      );
+    };
+    const cases = {
+      "for which a refund has gone": `UPDATE refunds SET id = ':partly/another' ${ofRefund}; ${whole} ${ofRefund}`,
+      "and of which nobody knows who asked for it": `UPDATE refunds SET request_hash = NULL ${ofRefund}`,
+      "while more is asked for": `INSERT INTO refunds SELECT id || '/cancel', payment_id, 1, 'REQUESTED', 0, 0, '', NULL FROM refunds
+        WHERE payment_id = ':returned'`,
+    };
+    for (const [what, sql] of Object.entries(cases)) {
+      it(what, async () => assert.deepEqual((await found(sql)).map(describeFinding), []));
+    }
+  });
 
   it("finds an acknowledged order that is not there", async () => {
     const { report } = await auditAfter({}, { acknowledged: [names.paid, "orders/lost"] });

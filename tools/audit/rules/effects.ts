@@ -29,6 +29,15 @@ export const effectRules: readonly RowRule[] = [
   },
   {
     invariant: "I5",
+    source: "order-svc",
+    name: "each message that an account was deleted is remembered",
+    sql: `
+      SELECT i.aggregate AS about, 'message ' || i.message_id || ' (' || i.type || ') is done, and nothing is known of it' AS what
+      FROM inbox i LEFT JOIN deleted_users d ON d.user_id = substr(i.aggregate, 7)
+      WHERE i.state = 'done' AND i.type = 'shop.user.v1.UserDeleted' AND d.user_id IS NULL`,
+  },
+  {
+    invariant: "I5",
     source: "product-svc",
     name: "each message about an order has moved its stock",
     sql: `

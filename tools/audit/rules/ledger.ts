@@ -72,11 +72,12 @@ export const ledgerRules: readonly RowRule[] = [
     invariant: "I2",
     source,
     name: "no more is refunded than was captured",
+    // More may be asked for, where the provider returned something without us: it refuses that.
     sql: `
       SELECT 'payments/' || p.id AS about,
         'refunds of ' || sum(r.amount_minor) || ' of a ' || p.state || ' payment of ' || coalesce(p.amount_minor, 0) AS what
       FROM payments p JOIN refunds r ON r.payment_id = p.id
-      GROUP BY p.id HAVING p.state <> 'CAPTURED' OR sum(r.amount_minor) > p.amount_minor`,
+      GROUP BY p.id HAVING p.state <> 'CAPTURED' OR sum(r.amount_minor) FILTER (WHERE r.state = 'DONE') > p.amount_minor`,
   },
   {
     invariant: "I2",
@@ -88,7 +89,7 @@ export const ledgerRules: readonly RowRule[] = [
           || ' go back' AS what
       FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id
       WHERE p.state = 'CAPTURED' AND p.is_cancel_requested = 1
-      GROUP BY p.id HAVING coalesce(sum(r.amount_minor), 0) <> p.amount_minor`,
+      GROUP BY p.id HAVING coalesce(sum(r.amount_minor), 0) < p.amount_minor`,
   },
   {
     invariant: "I5",
