@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { waitUntil } from "../stack/ready.ts";
 import { type AuditOptions, type AuditPort, audit } from "./audit.ts";
 import { describeFinding } from "./finding.ts";
-import { type AuditReport, unseenQueues } from "./judge.ts";
+import { type AuditReport, unseenQueues, waitMaxDefaultMs } from "./judge.ts";
 
-const settleTimeoutMs = 60_000;
 const lookIntervalMs = 100;
 
 /**
- * Asserts that a system comes to rest within a bound with books that agree: all invariants hold, nothing waits, and
+ * Asserts that a system comes to rest within a bound, by I1 30 s, with books that agree: all invariants hold, nothing waits, and
  * everything could be looked at but the queues, where the port has none. Returns the last report.
  */
 export async function assertBooksAgree(
@@ -23,7 +22,7 @@ export async function assertBooksAgree(
     problems = [...report.findings, ...report.waiting].map(describeFinding).concat(unseen);
     return problems.length === 0;
   };
-  await waitUntil(look, options.timeoutMs ?? settleTimeoutMs, lookIntervalMs);
+  await waitUntil(look, options.timeoutMs ?? waitMaxDefaultMs, lookIntervalMs);
   assert.deepEqual(problems, []);
   return report as AuditReport;
 }

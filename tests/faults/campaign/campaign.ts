@@ -4,9 +4,10 @@ import { brokerVersion } from "../broker-version.ts";
 import { planCheckouts } from "../customers/checkout-plan.ts";
 import { compareVenue, openVenue, startCrowd } from "../customers/crowd.ts";
 import { count } from "../customers/shopper.ts";
+import { startJudgeThread } from "../judge/judge-thread.ts";
+import { startStormJudge } from "../judge/storm-judge.ts";
 import { seedFrom, wholeNumberFrom } from "../random.ts";
 import { carryOutKills } from "./carry-out-kills.ts";
-import { startJudgeThread, startStormJudge } from "./judge-thread.ts";
 import { type KillCounts, planKills } from "./kill-plan.ts";
 
 /** What is done to a shop. */
@@ -51,8 +52,8 @@ export function campaignNumbers(
 
 /** Pieces of a scarce product for each hundred checkouts: fewer than are asked for. */
 const scarcePiecesPerHundred = 1;
-/** Between two readings of all databases meanwhile. */
-const judgePauseMs = 3_000;
+/** Of the kills, so many may come when the last customer has left: what they hit takes its time to be ready for the next. */
+const lateShareMax = 0.1;
 const reportIntervalMs = 60_000;
 const problemsShownMax = 20;
 
@@ -68,12 +69,13 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const crowd = startCrowd(venue, planCheckouts(seed, checkouts), { atATime: concurrency });
   const thread = startJudgeThread();
   const acknowledged = () => venue.checkouts.flatMap(({ order = [] }) => order);
-  const judge = startStormJudge({ thread, dataDir: system.dataDir, acknowledged, pauseMs: judgePauseMs });
+  const judge = startStormJudge({ thread, dataDir: system.dataDir, acknowledged });
   let isOver = false;
+  const steps = planKills(seed, kills, checkouts);
   const killing = carryOutKills({
     system,
     thread,
-    steps: planKills(seed, kills, checkouts),
+    steps,
     progress: crowd.acknowledged,
     isOver: () => isOver,
   });
@@ -100,6 +102,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     ...(await compareVenue(venue)),
     ...(await booksProblems()),
   );
+  if (killing.lateSteps() > lateShareMax * steps.length)
+    problems.push(`${killing.lateSteps()} steps found nobody shopping`);
   if (crowd.checkouts.length !== checkouts) problems.push(`${crowd.checkouts.length} of ${checkouts} checkouts began`);
 
   const { encounters } = crowd;
@@ -124,6 +128,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       `repeated on purpose and answered with the same: ${encounters.duplicates}, then all once more`,
       `messages that came again and were recognised: ${killing.duplicates()} at least`,
       `payments and refunds of which the provider was asked again: ${asked?.again}`,
+      `kills and freezes that found nobody shopping any more: ${killing.lateSteps()}`,
       `everything read and judged ${judge.readings()} times meanwhile, each file after each kill`,
       `all settled and in agreement ${seconds(settledMs)} after the last part was ready again`,
       `problems: ${problems.length}`,

@@ -8,7 +8,7 @@ import { waitUntil } from "../../../tools/stack/ready.ts";
 import { type ServiceName, serviceNames } from "../../../tools/stack/stack-config.ts";
 import type { NativeSystem } from "../../e2e/native-system.ts";
 import type { PartName } from "../../e2e/system.ts";
-import type { JudgeThread } from "./judge-thread.ts";
+import type { JudgeThread } from "../judge/judge-thread.ts";
 import type { KillStep } from "./kill-plan.ts";
 
 /** What the kills did. */
@@ -19,6 +19,8 @@ export interface Killing {
   readonly freezes: ReadonlyMap<PartName, number>;
   /** Messages that services had before and recognised, as far as their last metrics before each kill tell. */
   readonly duplicates: () => number;
+  /** How many steps came when all checkouts had ended. */
+  readonly lateSteps: () => number;
   /** How long each took from its start to being ready, ms. */
   readonly recoveriesMs: readonly number[];
   /** Files that were broken after a kill, and parts that ended by themselves. */
@@ -50,7 +52,7 @@ export function carryOutKills(options: {
   const { stack } = system;
   const kills = new Map<PartName, number>();
   const freezes = new Map<PartName, number>();
-  let duplicates = 0;
+  let [duplicates, lateSteps] = [0, 0];
   const recoveriesMs: number[] = [];
   const problems: string[] = [];
   const readiness = new Map<PartName, Promise<void>>();
@@ -128,6 +130,7 @@ export function carryOutKills(options: {
       }
       await Promise.all(parts.map((part) => readiness.get(part)));
       await delay(delayMs);
+      if (isOver()) lateSteps += 1;
       if (frozenMs !== undefined) {
         for (const part of parts) freeze(part, frozenMs);
         continue;
@@ -147,6 +150,7 @@ export function carryOutKills(options: {
     kills,
     freezes,
     duplicates: () => duplicates,
+    lateSteps: () => lateSteps,
     recoveriesMs,
     problems,
     done: carryOut(),

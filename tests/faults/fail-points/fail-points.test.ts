@@ -1,20 +1,24 @@
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { databaseOf, type FaultShop, openFaultShop } from "../fault-shop.ts";
+import { judgeMeanwhile, type StormJudge } from "../judge/storm-judge.ts";
 import { assertSetAdmin } from "./administrator.ts";
-import { triedServices } from "./fail-point-cases.ts";
 import { describeCase, runRound } from "./fail-point-round.ts";
-import { assertFirstStart, firstStartPoints } from "./first-start.ts";
-import { fixedRounds } from "./fixed-rounds.ts";
+import { assertFirstStart } from "./first-start.ts";
+import { fixedAdminPoints, fixedFirstStarts, fixedRounds } from "./fixed-rounds.ts";
 
 // Every kind of fail point, and every service. All of them, with every message and method: fail-points.verify.ts.
 describe("a shop whose services die between two lines", function () {
   this.timeout(120_000);
   let shop: FaultShop;
+  let judge: StormJudge;
 
   before(async () => {
     shop = await openFaultShop();
+    judge = judgeMeanwhile(shop.dataDir);
   });
   after(async () => {
+    await judge?.stop();
     await shop?.close();
   });
 
@@ -25,19 +29,17 @@ describe("a shop whose services die between two lines", function () {
   }
 
   it("has a whole administrator or none after set-admin died", async () => {
-    await assertSetAdmin(shop, "transaction.before-commit", false);
-    await assertSetAdmin(shop, "set-admin.after-save", true);
+    for (const [failPoint, isThere] of fixedAdminPoints) await assertSetAdmin(shop, failPoint, isThere);
   });
 
   it("makes every database whole though its first starts died in the middle", async () => {
     await Promise.all(
-      triedServices.map((service, index) => {
-        // Other steps in each service, so that few starts come to every moment.
-        const steps = firstStartPoints(service).filter(
-          (_, position) => position % (triedServices.length + 1) === index,
-        );
-        return assertFirstStart(service, steps, databaseOf(shop, service));
-      }),
+      fixedFirstStarts.map(([service, deaths]) => assertFirstStart(service, deaths, databaseOf(shop, service))),
     );
+  });
+
+  it("had books meanwhile in which held, at every read, what always must", async () => {
+    await judge.stop();
+    assert.deepEqual([...judge.problems], [], `read ${judge.readings()} times`);
   });
 });

@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { databaseOf, type FaultShop, openFaultShop } from "../fault-shop.ts";
+import { judgeMeanwhile, type StormJudge } from "../judge/storm-judge.ts";
 import { assertSetAdmin, setAdminPoints } from "./administrator.ts";
 import { allCases, toRounds, triedServices } from "./fail-point-cases.ts";
 import { describeCase, runRound } from "./fail-point-round.ts";
@@ -8,17 +10,20 @@ import { assertFirstStart, firstStartPoints } from "./first-start.ts";
 describe("a shop whose services die at every fail point", function () {
   this.timeout(240_000);
   let shop: FaultShop;
+  let judge: StormJudge;
   let cases = 0;
   let deaths = 0;
   let slowestMs = 0;
 
   before(async () => {
     shop = await openFaultShop();
+    judge = judgeMeanwhile(shop.dataDir);
   });
   after(async () => {
     console.log(
-      `${cases} cases, ${deaths} deaths by SIGKILL; the books agreed after ${Math.round(slowestMs)} ms at most`,
+      `${cases} cases, ${deaths} deaths by SIGKILL; the books agreed after ${Math.round(slowestMs)} ms at most, and were read ${judge?.readings()} times`,
     );
+    await judge?.stop();
     await shop?.close();
   });
 
@@ -47,4 +52,9 @@ describe("a shop whose services die at every fail point", function () {
       deaths += steps.length;
     });
   }
+
+  it("had books meanwhile in which held, at every read, what always must", async () => {
+    await judge.stop();
+    assert.deepEqual([...judge.problems], [], `read ${judge.readings()} times`);
+  });
 });

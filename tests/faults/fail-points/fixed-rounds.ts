@@ -1,5 +1,8 @@
 import { poison } from "../poison.ts";
+import { setAdminPoints } from "./administrator.ts";
+import { triedServices } from "./fail-point-cases.ts";
 import type { FailPointCase } from "./fail-point-round.ts";
+import { firstStartPoints } from "./first-start.ts";
 import { cancelled, refunded, settled, userDeleted } from "./order-flows.ts";
 import { cleanUpCase, expiryCase, keyFileCase, ofDeletedUsers } from "./own-cases.ts";
 import { accounts, products } from "./record-flows.ts";
@@ -82,3 +85,18 @@ export const fixedRounds: readonly (readonly FailPointCase[])[] = [
   ],
   [expiryCase("transaction.before-commit")],
 ];
+
+const atEachFirstStart = ["migration.before-commit", "signing-key.before-save", "signing-key.after-save"];
+
+/** The deaths of each service's first starts: most of them in one service only, so that few starts come to every moment. */
+export const fixedFirstStarts = triedServices.map((service, index) => {
+  const deaths = firstStartPoints(service).filter(
+    (failPoint, position) => position % triedServices.length === index || atEachFirstStart.includes(failPoint),
+  );
+  return [service, deaths] as const;
+});
+
+/** Where set-admin dies. */
+export const fixedAdminPoints = setAdminPoints.filter(([failPoint]) =>
+  ["transaction.before-commit", "set-admin.after-save"].includes(failPoint),
+);

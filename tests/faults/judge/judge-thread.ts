@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { AuditSource } from "../../../tools/audit/finding.ts";
 
@@ -17,15 +16,6 @@ export interface JudgeAnswer {
 export interface JudgeThread {
   ask(question: JudgeQuestion): Promise<readonly string[]>;
   end(): Promise<void>;
-}
-
-/** Judges what must hold at every read, again and again while something goes wrong. */
-export interface StormJudge {
-  /** How often it has read everything. */
-  readings(): number;
-  /** Each thing that did not hold, once. */
-  readonly problems: ReadonlySet<string>;
-  stop(): Promise<void>;
 }
 
 /** Starts the thread. */
@@ -50,37 +40,6 @@ export function startJudgeThread(): JudgeThread {
     },
     async end() {
       await worker.terminate();
-    },
-  };
-}
-
-/** Starts to judge a native system. `acknowledged` are the orders that must be there, at the moment it is asked. */
-export function startStormJudge(options: {
-  thread: JudgeThread;
-  dataDir: string;
-  acknowledged: () => readonly string[];
-  pauseMs: number;
-}): StormJudge {
-  const { thread, dataDir, acknowledged, pauseMs } = options;
-  const problems = new Set<string>();
-  const stopping = new AbortController();
-  let readings = 0;
-  const run = async () => {
-    while (!stopping.signal.aborted) {
-      for (const problem of await thread.ask({ kind: "storm", dataDir, acknowledged: acknowledged() })) {
-        problems.add(problem);
-      }
-      readings += 1;
-      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-  };
-  const running = run().catch((error: Error) => problems.add(`the judge itself: ${error.message}`));
-  return {
-    readings: () => readings,
-    problems,
-    async stop() {
-      stopping.abort();
-      await running;
     },
   };
 }

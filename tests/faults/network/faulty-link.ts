@@ -28,6 +28,8 @@ export interface FaultyLink {
   readonly port: number;
   /** How many connections were made so far. */
   accepted(): number;
+  /** How many bytes came while their direction had a fault. */
+  bytesDisturbed(): number;
   /** Puts these faults in the place of those there were; they concern the connections there are, too. */
   set(faults: LinkFaults): void;
   /** Breaks every connection by a reset. */
@@ -66,7 +68,10 @@ export async function startFaultyLink(targetPort: number, random: SeededRandom):
   let faults: LinkFaults = {};
   let listener: Server | undefined;
   let port = 0;
-  let accepted = 0;
+  let [accepted, bytesDisturbed] = [0, 0];
+  const onDisturbed = (bytes: number) => {
+    bytesDisturbed += bytes;
+  };
 
   const accept = (client: Socket) => {
     accepted += 1;
@@ -75,11 +80,12 @@ export async function startFaultyLink(targetPort: number, random: SeededRandom):
       breakOff(client);
       breakOff(server);
     };
+    const shared = { random, breakBoth, onDisturbed };
     const connection: Connection = {
       client,
       server,
-      toServer: startFlow({ from: client, to: server, faults: () => faults.toServer ?? {}, random, breakBoth }),
-      toClient: startFlow({ from: server, to: client, faults: () => faults.toClient ?? {}, random, breakBoth }),
+      toServer: startFlow({ ...shared, from: client, to: server, faults: () => faults.toServer ?? {} }),
+      toClient: startFlow({ ...shared, from: server, to: client, faults: () => faults.toClient ?? {} }),
     };
     connections.add(connection);
     const onClose = () => {
@@ -115,6 +121,7 @@ export async function startFaultyLink(targetPort: number, random: SeededRandom):
   return {
     port,
     accepted: () => accepted,
+    bytesDisturbed: () => bytesDisturbed,
     set(next) {
       faults = next;
       for (const { toServer, toClient } of connections) {
@@ -140,8 +147,9 @@ function startFlow(options: {
   faults: () => DirectionFaults;
   random: SeededRandom;
   breakBoth: () => void;
+  onDisturbed: (bytes: number) => void;
 }): Flow {
-  const { from, to, faults, random, breakBoth } = options;
+  const { from, to, faults, random, breakBoth, onDisturbed } = options;
   /** What has arrived and not been passed on; the last may be the end. */
   const queue: ({ readonly data: Buffer; readonly dueTime: number } | "end" | "reset")[] = [];
   let bytes = 0;
@@ -218,7 +226,9 @@ function startFlow(options: {
   }
 
   from.on("data", (data: Buffer) => {
-    const { latencyMs = 0, jitterMs = 0 } = faults();
+    const now = faults();
+    if (isForgotten || Object.keys(now).length > 0) onDisturbed(data.byteLength);
+    const { latencyMs = 0, jitterMs = 0 } = now;
     const last = queue.at(-1);
     const earliest = typeof last === "object" ? last.dueTime : 0;
     const dueTime = Math.max(earliest, performance.now() + latencyMs + random.next() * jitterMs);

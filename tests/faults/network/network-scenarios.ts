@@ -1,13 +1,15 @@
 import { serviceNames } from "../../../tools/stack/stack-config.ts";
 import type { SeededRandom } from "../random.ts";
 import type { FaultyLink, LinkFaults } from "./faulty-link.ts";
-import type { Links } from "./network-system.ts";
+import type { Links, NetworkSystem } from "./network-system.ts";
 
 /** One thing that goes wrong in the network, and what a shop must do then. */
 export interface NetworkScenario {
   readonly name: string;
   /** Breaks it. */
   readonly begin: (links: Links) => void | Promise<void>;
+  /** What is done once it is broken, where nothing would be under way by itself. */
+  readonly onceBegun?: (system: NetworkSystem) => Promise<void>;
   /** What is done again and again meanwhile. */
   readonly repeat?: { readonly everyMs: number; readonly act: (links: Links, random: SeededRandom) => void };
   /** Whether connections end by it, so that new ones are made. */
@@ -143,8 +145,13 @@ const neighbourScenarios: readonly NetworkScenario[] = [
     recoveryMaxMs: neighbourRecoveryMs,
   },
   {
-    name: "the keys of user-svc are in a black hole",
+    name: "the keys of user-svc are in a black hole, and order-svc is replaced",
     begin: ({ keys }) => keys.set(both({ isSilent: true })),
+    // Services ask for keys when they start, and minutes later.
+    async onceBegun({ stack }) {
+      await stack.replace("order-svc");
+      await stack.ready({ names: ["order-svc"] });
+    },
     answersThroughout: true,
     recoveryMaxMs: neighbourRecoveryMs,
   },

@@ -21,6 +21,8 @@ export interface NetworkSystem extends NativeSystem {
   readonly links: Links;
   /** How many connections were made so far, over all links. */
   connectionsMade(): number;
+  /** How many bytes met a fault on their way so far, over all links. */
+  bytesDisturbed(): number;
   /** Takes all faults away. */
   heal(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export async function startNetworkSystem(random: SeededRandom): Promise<NetworkS
       ...system,
       links,
       connectionsMade: () => all.reduce((sum, link) => sum + link.accepted(), 0),
+      bytesDisturbed: () => all.reduce((sum, link) => sum + link.bytesDisturbed(), 0),
       async heal() {
         for (const link of all) link.set({});
         await Promise.all(all.map((link) => link.refuse(false)));

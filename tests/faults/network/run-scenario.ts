@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
-import { waitMaxDefaultMs } from "../../../tools/audit/judge.ts";
 import { waitUntil } from "../../../tools/stack/ready.ts";
 import { checkoutPlans } from "../customers/checkout-plan.ts";
 import { startCrowd, type Venue } from "../customers/crowd.ts";
 import { patientCounted, shop } from "../customers/shopper.ts";
+import { judgeMeanwhile } from "../judge/storm-judge.ts";
 import { seededRandom } from "../random.ts";
 import type { NetworkScenario } from "./network-scenarios.ts";
 import type { NetworkSystem } from "./network-system.ts";
@@ -28,7 +28,7 @@ const problemsShownMax = 10;
 
 /**
  * Lets a crowd in, breaks the network for `faultMs`, heals it, and asks for a new order to be confirmed in time, for the
- * promises to everybody to be kept, and for the books to agree.
+ * promises to everybody to be kept, for what must hold at every read to hold meanwhile, and for the books to agree.
  */
 export async function runScenario(options: {
   system: NetworkSystem;
@@ -44,6 +44,7 @@ export async function runScenario(options: {
   const random = seededRandom(seed);
   const problems: string[] = [];
   const crowd = startCrowd(venue, checkoutPlans(seed), { everyMs: arrivalMs });
+  const judge = judgeMeanwhile(system.dataDir, () => venue.checkouts.flatMap(({ order = [] }) => order));
   const isLoaded = () => crowd.acknowledged() >= loadedCount;
   if (!(await waitUntil(isLoaded, loadTimeoutMs))) problems.push("no orders even before the fault");
 
@@ -51,7 +52,9 @@ export async function runScenario(options: {
   const acceptedBefore = scenario.endsByItself?.(links).accepted() ?? 0;
   const acknowledgedBefore = crowd.acknowledged();
   const connectionsBefore = system.connectionsMade();
+  const disturbedBefore = system.bytesDisturbed();
   await scenario.begin(links);
+  await scenario.onceBegun?.(system);
   const { everyMs = 0, act } = scenario.repeat ?? {};
   const timer = act === undefined ? undefined : setInterval(() => act(links, random), everyMs);
   let recoveryMs: number | undefined;
@@ -66,6 +69,7 @@ export async function runScenario(options: {
   // connections are refused that is after the fault.
   const isBroken = () => scenario.breaksConnections !== true || system.connectionsMade() > connectionsBefore;
   await waitUntil(isBroken, breakWaitMaxMs);
+  const disturbed = system.bytesDisturbed() - disturbedBefore;
   const acknowledgedDuring = crowd.acknowledged() - acknowledgedBefore;
   clearInterval(timer);
   await system.heal();
@@ -73,23 +77,25 @@ export async function runScenario(options: {
   recoveryMs ??= afterMs;
   const connections = system.connectionsMade() - connectionsBefore;
   if (!isBroken()) problems.push("no connection was broken");
+  if (scenario.breaksConnections !== true && disturbed === 0) problems.push("the fault met nothing under way");
   if (isTimed && recoveryMs > scenario.recoveryMaxMs) problems.push(`recovered after ${Math.round(recoveryMs)} ms`);
   crowd.close();
   await crowd.done;
+  await judge.stop();
 
   const { retries, slowestCallMs } = crowd.encounters;
-  problems.push(...crowd.problems);
+  problems.push(...crowd.problems, ...judge.problems);
   if (scenario.answersThroughout && retries.size > 0)
     problems.push(`not answered at once: ${JSON.stringify([...retries])}`);
   if (scenario.answersThroughout && acknowledgedDuring === 0) problems.push("no order was accepted");
   if (isTimed && slowestCallMs > callMaxMs) problems.push(`a call took ${Math.round(slowestCallMs)} ms`);
-  await assertBooksAgree(system, { timeoutMs: waitMaxDefaultMs }).catch((error: Error) => problems.push(error.message));
+  await assertBooksAgree(system).catch((error: Error) => problems.push(error.message));
   const repeats = [...retries.values()].reduce((sum, number) => sum + number, 0);
   return {
     problems: problems.slice(0, problemsShownMax),
     figures: [
       `${acknowledgedDuring} orders accepted meanwhile, ${crowd.checkouts.length} checkouts in all`,
-      `${connections} connections made again`,
+      `${connections} connections made again, ${disturbed} bytes held up, all books read ${judge.readings()} times`,
       `${repeats} calls repeated, slowest call ${(slowestCallMs / 1000).toFixed(1)} s`,
       `recovered ${(recoveryMs / 1000).toFixed(1)} s after its ${scenario.endsByItself === undefined ? "end" : "beginning"}`,
     ].join("; "),
