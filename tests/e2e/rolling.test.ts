@@ -14,11 +14,16 @@ interface Load {
   /** How many calls of a method were answered with what they asked for. */
   readonly answered: (method: string) => number;
   readonly failures: readonly string[];
+  /** From the first failure to the last, ms. */
+  readonly failingMs: () => number;
   end(): Promise<void>;
 }
 
 const workersPerKind = 2;
 const failurePauseMs = 20;
+/** How long a gateway may refuse connections while it is replaced. */
+const refusingMaxMs = 5_000;
+const manyCups = 1_000;
 const loginsAtOnce = 12;
 const loginsBeginMs = 15;
 
@@ -28,6 +33,7 @@ describe("the shop when its parts are replaced under load", function () {
   let admin: ShopClient;
   let ada: Awaited<ReturnType<typeof newCustomer>>;
   let cup: string;
+  let payment: string;
 
   before(async () => {
     system = await startNativeSystem();
@@ -35,7 +41,8 @@ describe("the shop when its parts are replaced under load", function () {
     ada = await newCustomer(system.gateway);
     cup = await newProduct(admin, { initialQuantity: 100_000 });
     // Its price is known to order-svc from now on.
-    await ada.settles(await ada.order([{ product: cup, quantity: 1 }]));
+    const { name } = await ada.settles(await ada.order([{ product: cup, quantity: manyCups }]));
+    payment = name.replace("orders/", "payments/");
   });
   after(async () => {
     await system?.close();
@@ -44,6 +51,7 @@ describe("the shop when its parts are replaced under load", function () {
   /** Calls of every service, changing and reading ones, one after another in each worker. */
   function startLoad(): Load {
     const failures: string[] = [];
+    const failureTimes: number[] = [];
     const answered = new Map<string, number>();
     let calls = 0;
     let isOver = false;
@@ -56,6 +64,7 @@ describe("the shop when its parts are replaced under load", function () {
       }
       const cause = answer instanceof Error ? `${answer.message}: ${answer.cause}` : JSON.stringify(answer);
       failures.push(`${what}: ${cause}`);
+      failureTimes.push(performance.now());
       await delay(failurePauseMs);
       return undefined;
     };
@@ -80,6 +89,8 @@ describe("the shop when its parts are replaced under load", function () {
           await check("CreateSession", () => shopClient(system.gateway).call("POST", "/v1/sessions", account));
       },
       payments: async () => {
+        const cent = { amount: { currency: "EUR", minorUnits: "1" }, reason: "a scratch", requestId: randomUUID() };
+        await check("RefundPayment", () => admin.call("POST", `/v1/${payment}:refund`, cent));
         await check("ListPayments", () => admin.get("/v1/payments?pageSize=5"));
         await check("ListLedgerBalances", () => admin.get("/v1/ledgerBalances"));
       },
@@ -92,6 +103,7 @@ describe("the shop when its parts are replaced under load", function () {
       calls: () => calls,
       answered: (method) => answered.get(method) ?? 0,
       failures,
+      failingMs: () => (failureTimes.at(-1) ?? 0) - (failureTimes[0] ?? 0),
       async end() {
         isOver = true;
         await Promise.all(workers);
@@ -118,24 +130,36 @@ describe("the shop when its parts are replaced under load", function () {
 
   it("answers all that is carried out while the gateway is replaced, and refuses the rest for a moment", async () => {
     const made = async () => {
-      const [[orders], [adjustments], [users]] = await Promise.all([
+      const [[orders], [adjustments], [users], [refunds]] = await Promise.all([
         system.query<{ count: number }>("order-svc", "SELECT count(*) AS count FROM orders"),
         system.query<{ count: number }>("product-svc", "SELECT count(*) AS count FROM stock_adjustments"),
         system.query<{ count: number }>("user-svc", "SELECT count(*) AS count FROM users"),
+        system.query<{ count: number }>("payment-svc", "SELECT count(*) AS count FROM refunds WHERE amount_minor = 1"),
       ]);
-      return { CreateOrder: orders?.count ?? 0, AdjustStock: adjustments?.count ?? 0, CreateUser: users?.count ?? 0 };
+      return {
+        CreateOrder: orders?.count ?? 0,
+        AdjustStock: adjustments?.count ?? 0,
+        CreateUser: users?.count ?? 0,
+        RefundPayment: refunds?.count ?? 0,
+      };
     };
     const before = await made();
     const load = startLoad();
     await replace("envoy");
     await load.end();
     // A connection that waited to be accepted, or for another call, when the gateway ended: nobody has read what was sent there.
+    const [refused, refusingMs] = [load.failures.length, Math.round(load.failingMs())];
+    console.log(
+      `      ${load.calls()} calls, ${refused} of them refused, in ${refusingMs} ms from the first to the last`,
+    );
     const broken = load.failures.filter((failure) => !/ECONNREFUSED|ECONNRESET|other side closed/.test(failure));
     assert.deepEqual(broken, [], `of ${load.calls()} calls`);
     const after = await made();
-    for (const method of ["CreateOrder", "AdjustStock", "CreateUser"] as const) {
+    for (const method of ["CreateOrder", "AdjustStock", "CreateUser", "RefundPayment"] as const) {
+      assert.ok(load.answered(method) > 0, method);
       assert.equal(after[method] - before[method], load.answered(method), method);
     }
+    assert.ok(refusingMs <= refusingMaxMs, `refused for ${refusingMs} ms`);
     await assertBooksAgree(system);
   });
 

@@ -25,6 +25,8 @@ const token = "tok_secret";
 const nodeStartMs = 90_000;
 const patienceMs = 60_000;
 const goodCount = 50;
+/** How long a message that nothing is wrong with may wait for others, while the service runs. */
+const othersWaitMaxMs = 1_000;
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 startRabbitMqEarly();
@@ -39,6 +41,8 @@ describe("messages that a service cannot handle", function () {
   let child: TestProcess | undefined;
   let isOver = false;
   let deaths = 0;
+  /** When the service did not run, from its death to the first it says. The last may not have ended. */
+  const downTimes: { readonly from: number; until: number }[] = [];
   let parkedMetric = "";
 
   before(async () => {
@@ -67,10 +71,17 @@ describe("messages that a service cannot handle", function () {
       child = startTestProcess(new URL("poisoned-service.ts", import.meta.url), [folder, service, stage.exchange, url]);
       const { exit, nextLine } = child;
       const listen = async () => {
-        for (;;) parkedMetric = await nextLine();
+        for (;;) {
+          parkedMetric = await nextLine();
+          const last = downTimes.at(-1);
+          if (last !== undefined) last.until = Math.min(last.until, performance.now());
+        }
       };
       listen().catch(() => {});
       await exit;
+      // One that says nothing has not run.
+      const isDown = downTimes.at(-1)?.until === Number.POSITIVE_INFINITY;
+      if (!isDown) downTimes.push({ from: performance.now(), until: Number.POSITIVE_INFINITY });
       deaths += 1;
     }
   }
@@ -178,5 +189,30 @@ describe("messages that a service cannot handle", function () {
       () => inbox.parkedList().some(({ message, parkTime }) => message.id === "torn" && parkTime >= replayTime),
       patienceMs,
     );
+  });
+
+  it("hold up no other for a second, however often they are tried", async () => {
+    rmSync(join(folder, "healed"));
+    const waits: number[] = [];
+    const passGood = async () => {
+      const id = `good-${goodCount + waits.length}`;
+      const startTime = performance.now();
+      await publish(id);
+      await eventually(id, () => inbox.stateOf(id) === "done", patienceMs);
+      const endTime = performance.now();
+      const down = downTimes.map(({ from, until }) => Math.min(until, endTime) - Math.max(from, startTime));
+      waits.push(endTime - startTime - down.reduce((sum, ms) => sum + Math.max(0, ms), 0));
+    };
+    const isParked = (id: string) => inbox.stateOf(id) === "parked";
+    for (const id of ["throws-again", "refused-again", "torn-again", "kills-again"]) {
+      const deathsBefore = deaths;
+      await publish(id, id === "torn-again" ? Uint8Array.of(0xff) : undefined);
+      do await passGood();
+      while (!isParked(id));
+      assert.equal(deaths - deathsBefore, id === "kills-again" ? 6 : 0, id);
+    }
+    const longestMs = Math.round(Math.max(...waits));
+    console.log(`      ${waits.length} others, the longest held up for ${longestMs} ms`);
+    assert.ok(longestMs <= othersWaitMaxMs, `${longestMs} ms`);
   });
 });

@@ -34,11 +34,12 @@ const broker = createAmqpBroker({
 });
 
 function fail(order: string): void {
-  if (order === "orders/throws") throw new TypeError("cannot read that");
-  if (order === "orders/refused") {
+  const [kind] = order.split("-");
+  if (kind === "orders/throws") throw new TypeError("cannot read that");
+  if (kind === "orders/refused") {
     throw new DomainError("failed_precondition", "ORDER_CLOSED", "the order is closed");
   }
-  if (order === "orders/kills") process.kill(process.pid, "SIGKILL");
+  if (kind === "orders/kills") process.kill(process.pid, "SIGKILL");
 }
 
 const consumer = createConsumer({
