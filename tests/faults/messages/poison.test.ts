@@ -41,7 +41,7 @@ describe("messages that a service cannot handle", function () {
   let child: TestProcess | undefined;
   let isOver = false;
   let deaths = 0;
-  /** When the service did not run, from its death to the first it says. The last may not have ended. */
+  /** When the service did not run, from its death until it has its broker again. The last may not have ended. */
   const downTimes: { readonly from: number; until: number }[] = [];
   let parkedMetric = "";
 
@@ -193,26 +193,28 @@ describe("messages that a service cannot handle", function () {
 
   it("hold up no other for a second, however often they are tried", async () => {
     rmSync(join(folder, "healed"));
-    const waits: number[] = [];
+    let goods = goodCount;
+    /** How long a good message was held up while the service ran, ms. */
     const passGood = async () => {
-      const id = `good-${goodCount + waits.length}`;
+      const id = `good-${goods++}`;
       const startTime = performance.now();
       await publish(id);
       await eventually(id, () => inbox.stateOf(id) === "done", patienceMs);
       const endTime = performance.now();
       const down = downTimes.map(({ from, until }) => Math.min(until, endTime) - Math.max(from, startTime));
-      waits.push(endTime - startTime - down.reduce((sum, ms) => sum + Math.max(0, ms), 0));
+      return endTime - startTime - down.reduce((sum, ms) => sum + Math.max(0, ms), 0);
     };
-    const isParked = (id: string) => inbox.stateOf(id) === "parked";
+    const longestMs: Record<string, number> = {};
     for (const id of ["throws-again", "refused-again", "torn-again", "kills-again"]) {
       const deathsBefore = deaths;
+      const waits: number[] = [];
       await publish(id, id === "torn-again" ? Uint8Array.of(0xff) : undefined);
-      do await passGood();
-      while (!isParked(id));
+      do waits.push(await passGood());
+      while (inbox.stateOf(id) !== "parked");
       assert.equal(deaths - deathsBefore, id === "kills-again" ? 6 : 0, id);
+      longestMs[id] = Math.round(Math.max(...waits));
     }
-    const longestMs = Math.round(Math.max(...waits));
-    console.log(`      ${waits.length} others, the longest held up for ${longestMs} ms`);
-    assert.ok(longestMs <= othersWaitMaxMs, `${longestMs} ms`);
+    console.log(`      ${goods - goodCount} others, the longest held up for, in ms: ${JSON.stringify(longestMs)}`);
+    for (const ms of Object.values(longestMs)) assert.ok(ms <= othersWaitMaxMs, JSON.stringify(longestMs));
   });
 });

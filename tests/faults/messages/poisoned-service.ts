@@ -67,5 +67,6 @@ consumer.start();
 const gauge = metrics.registry.getSingleMetric("inbox_parked_messages");
 setInterval(async () => {
   const [value] = (await gauge?.get())?.values ?? [];
-  console.log(String(value?.value));
+  // What it says also tells that it runs.
+  if (broker.connected) console.log(String(value?.value));
 }, 50);
