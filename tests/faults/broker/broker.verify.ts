@@ -39,8 +39,8 @@ const stepDeadlineMs = 20_000;
 const alarmMs = 45_000;
 const refusedCount = 200;
 const concurrency = 16;
-/** An order passes through three services, on a processor that they may share. */
-const msPerWaitingOrder = 10;
+/** An order passes through three services, on processors that they may share with more than each other. */
+const msPerWaitingOrder = 25;
 const patienceMs = 600_000;
 
 describe("the shop without its broker, at length", function () {
