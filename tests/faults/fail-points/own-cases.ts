@@ -87,6 +87,9 @@ function erasureCases(): FailPointCase[] {
   }));
 }
 
+/** What the events are about that {@link cleanUpCase} makes up: nothing has happened there. */
+export const madeUpAggregate = "old/1";
+
 /** A death while a service removes what is old enough: more events that went out long ago than go in one slice. */
 export function cleanUpCase(service: ServiceName): FailPointCase {
   const whileDown = ({ change }: FaultShop) =>
@@ -94,7 +97,7 @@ export function cleanUpCase(service: ServiceName): FailPointCase {
       service,
       `WITH RECURSIVE old (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM old WHERE number < 250)
        INSERT INTO outbox (event_id, type, aggregate, version, payload, create_time, sent_time)
-       SELECT 'old-' || number, 'shop.old.v1.Old', 'old/1', number, x'', 1, 1 FROM old`,
+       SELECT 'old-' || number, 'shop.old.v1.Old', '${madeUpAggregate}', number, x'', 1, 1 FROM old`,
     );
   return { service, deaths: ["clean-up.after-slice"], flow: settled, whileDown };
 }
