@@ -57,4 +57,11 @@ describe("ports", () => {
     assert.ok(ports.every((port) => port >= 12_000 && port < 12_100));
     await assert.rejects(freePorts(20, "12000-12010"), /^StackError: No 20 free ports between 12000 and 12010\.$/);
   });
+
+  it("leaves out the one that fetch does not call", async () => {
+    await assert.rejects(fetch("http://127.0.0.1:10080/"), ({ cause }) => /bad port/.test(String(cause)));
+    const ports = await freePorts(9, "10075-10085");
+    assert.ok(!ports.includes(10_080), ports.join());
+    await assert.rejects(freePorts(10, "10075-10085"), /^StackError: No 10 free ports/);
+  });
 });

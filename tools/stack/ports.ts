@@ -5,6 +5,8 @@ import { StackError } from "./stack-error.ts";
 
 /** From 32768 on, Linux hands ports to outgoing connections, which can take one between our look and our use. */
 const allPorts = "10000-32000";
+/** The one port there that neither fetch nor a browser calls: https://fetch.spec.whatwg.org/#port-blocking. */
+const blockedPort = 10_080;
 const attemptsMax = 2_000;
 /** Most outgoing connections of this machine to itself, which is what takes a loopback port, are over by then. */
 const outgoingWaitMs = 15_000;
@@ -49,7 +51,7 @@ export async function freePorts(count: number, range = process.env.FREE_PORTS ??
   const found = new Set<number>();
   for (let attempt = 0; attempt < attemptsMax && found.size < count; attempt++) {
     const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
-    if (!found.has(port) && (await isPortFree(port))) found.add(port);
+    if (port !== blockedPort && !found.has(port) && (await isPortFree(port))) found.add(port);
   }
   if (found.size < count) throw new StackError(`No ${count} free ports between ${lowestPort} and ${highestPort}.`);
   return [...found];
