@@ -7,8 +7,8 @@ import { type AuditReport, unseenQueues, waitMaxDefaultMs } from "./judge.ts";
 const lookIntervalMs = 100;
 
 /**
- * Asserts that a system comes to rest within a bound, by I1 30 s, with books that agree: all invariants hold, nothing waits, and
- * everything could be looked at but the queues, where the port has none. Returns the last report.
+ * Asserts that a system comes to rest within a bound, by I1 30 s, with books that agree: all invariants hold, nothing waits,
+ * and everything could be looked at but the queues, where the port has none. Returns the last report.
  */
 export async function assertBooksAgree(
   port: AuditPort,

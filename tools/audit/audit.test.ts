@@ -560,6 +560,12 @@ describe("the audit", function () {
     for (const [what, sql] of Object.entries(cases)) {
       it(what, async () => assert.deepEqual((await found(sql)).map(describeFinding), []));
     }
+
+    it("but a refund that is gone though something is left", async () => {
+      const [lost] = await found(`DELETE FROM refunds ${ofRefund}`);
+      assert.equal(lost?.invariant, "I8");
+      assert.match(lost?.what ?? "", /is remembered for a refund, and that is missing/);
+    });
   });
 
   it("finds an acknowledged order that is not there", async () => {
