@@ -2,7 +2,7 @@ import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
 import type { NativeSystem } from "../../e2e/native-system.ts";
 import { brokerVersion } from "../broker-version.ts";
 import { planCheckouts } from "../customers/checkout-plan.ts";
-import { compareVenue, openVenue, startCrowd } from "../customers/crowd.ts";
+import { acknowledgedOrders, compareVenue, openVenue, startCrowd } from "../customers/crowd.ts";
 import { count } from "../customers/shopper.ts";
 import { startJudgeThread } from "../judge/judge-thread.ts";
 import { startStormJudge } from "../judge/storm-judge.ts";
@@ -68,7 +68,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const venue = await openVenue(system, Math.ceil((checkouts / 100) * scarcePiecesPerHundred));
   const crowd = startCrowd(venue, planCheckouts(seed, checkouts), { atATime: concurrency });
   const thread = startJudgeThread();
-  const acknowledged = () => venue.checkouts.flatMap(({ order = [] }) => order);
+  const acknowledged = () => acknowledgedOrders(venue);
   const judge = startStormJudge({ thread, dataDir: system.dataDir, acknowledged });
   let isOver = false;
   const steps = planKills(seed, kills, checkouts);

@@ -64,6 +64,11 @@ export async function openVenue(system: System, scarcePieces: number): Promise<V
   return { gateway, admin, shelves, stock, customers, checkouts: [] };
 }
 
+/** The orders that somebody was told of. */
+export function acknowledgedOrders({ checkouts }: Venue): string[] {
+  return checkouts.flatMap(({ order = [] }) => order);
+}
+
 /**
  * How customers arrive: so many at a time, each when another has ended, or one every so many milliseconds, whatever becomes
  * of the others.

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
 import { waitUntil } from "../../../tools/stack/ready.ts";
 import { checkoutPlans } from "../customers/checkout-plan.ts";
-import { startCrowd, type Venue } from "../customers/crowd.ts";
+import { acknowledgedOrders, startCrowd, type Venue } from "../customers/crowd.ts";
 import { patientCounted, shop } from "../customers/shopper.ts";
 import { judgeMeanwhile } from "../judge/storm-judge.ts";
 import { seededRandom } from "../random.ts";
@@ -44,7 +44,7 @@ export async function runScenario(options: {
   const random = seededRandom(seed);
   const problems: string[] = [];
   const crowd = startCrowd(venue, checkoutPlans(seed), { everyMs: arrivalMs });
-  const judge = judgeMeanwhile(system.dataDir, () => venue.checkouts.flatMap(({ order = [] }) => order));
+  const judge = judgeMeanwhile(system.dataDir, () => acknowledgedOrders(venue));
   const isLoaded = () => crowd.acknowledged() >= loadedCount;
   if (!(await waitUntil(isLoaded, loadTimeoutMs))) problems.push("no orders even before the fault");
 
