@@ -7,8 +7,10 @@ import { waitMaxDefaultMs } from "../../../tools/audit/judge.ts";
 import { queueDepths } from "../../../tools/audit/queue-depths.ts";
 import type { ServiceName } from "../../../tools/stack/stack-config.ts";
 import type { FaultShop } from "../fault-shop.ts";
+import type { StormJudge } from "../judge/storm-judge.ts";
 import { deathsIn, placeOf } from "./deaths.ts";
 import type { Flow } from "./order-flows.ts";
+import { madeUpAggregate } from "./own-cases.ts";
 
 /** A service that is to die, where, and what makes it get there. */
 export interface FailPointCase {
@@ -81,6 +83,13 @@ export async function runRound(shop: FaultShop, cases: readonly FailPointCase[])
   const convergenceMs = performance.now() - endTime;
   assert.ok(convergenceMs <= waitMaxDefaultMs, `the books took ${Math.round(convergenceMs)} ms`);
   return { deaths: cases.reduce((sum, { deaths }) => sum + deaths.length, 0), convergenceMs };
+}
+
+/** Asserts that what must hold at every read held at each, but for what {@link madeUpAggregate} says of nothing. */
+export async function assertHeldMeanwhile(judge: StormJudge): Promise<void> {
+  await judge.stop();
+  const problems = [...judge.problems].filter((problem) => !problem.includes(madeUpAggregate));
+  assert.deepEqual(problems, [], `read ${judge.readings()} times`);
 }
 
 async function stopOnceReady({ system: { stack } }: FaultShop, service: ServiceName): Promise<void> {
