@@ -88,7 +88,7 @@ function erasureCases(): FailPointCase[] {
 }
 
 /** What the events are about that {@link cleanUpCase} makes up: nothing has happened there. */
-export const madeUpAggregate = "old/1";
+export const madeUpAggregate = "made-up-things/1";
 
 /** A death while a service removes what is old enough: more events that went out long ago than go in one slice. */
 export function cleanUpCase(service: ServiceName): FailPointCase {

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assertBooksAgree } from "../../../tools/audit/assert-books-agree.ts";
+import { readLogLine } from "../../../tools/logs/log-entry.ts";
+import { showEntry } from "../../../tools/logs/show-entry.ts";
 import { waitUntil } from "../../../tools/stack/ready.ts";
 import { checkoutPlans } from "../customers/checkout-plan.ts";
 import { acknowledgedOrders, startCrowd, type Venue } from "../customers/crowd.ts";
@@ -24,6 +26,8 @@ const loadedCount = 6;
 /** The longest deadline of a unary method, and what a busy machine adds. */
 const callMaxMs = 5_000 + 1_500;
 const breakWaitMaxMs = 15_000;
+/** Nothing takes as long where nobody is held up. */
+const slowMs = 1_000;
 const problemsShownMax = 10;
 
 /**
@@ -43,6 +47,7 @@ export async function runScenario(options: {
   const { links } = system;
   const random = seededRandom(seed);
   const problems: string[] = [];
+  const startTime = Date.now();
   const crowd = startCrowd(venue, checkoutPlans(seed), { everyMs: arrivalMs });
   const judge = judgeMeanwhile(system.dataDir, () => acknowledgedOrders(venue));
   const isLoaded = () => crowd.acknowledged() >= loadedCount;
@@ -86,7 +91,7 @@ export async function runScenario(options: {
   const { retries, slowestCallMs } = crowd.encounters;
   problems.push(...crowd.problems, ...judge.problems);
   if (scenario.answersThroughout && retries.size > 0)
-    problems.push(`not answered at once: ${JSON.stringify([...retries])}`);
+    problems.push(`not answered at once: ${JSON.stringify([...retries])}`, ...slowLines(system, startTime));
   if (scenario.answersThroughout && acknowledgedDuring === 0) problems.push("no order was accepted");
   if (isTimed && slowestCallMs > callMaxMs) problems.push(`a call took ${Math.round(slowestCallMs)} ms`);
   await assertBooksAgree(system).catch((error: Error) => problems.push(error.message));
@@ -100,6 +105,20 @@ export async function runScenario(options: {
       `recovered ${(recoveryMs / 1000).toFixed(1)} s after its ${scenario.endsByItself === undefined ? "end" : "beginning"}`,
     ].join("; "),
   };
+}
+
+/** What took long since a time, as the logs tell it: who was held up, and by whom. */
+function slowLines({ stack }: NetworkSystem, startTime: number): string[] {
+  return stack
+    .status()
+    .flatMap(({ name }) =>
+      stack
+        .logs(name)
+        .split("\n")
+        .map((line) => readLogLine(name, line)),
+    )
+    .filter(({ time = 0, message }) => time >= startTime && Number(/ ([\d.]+) ms$/.exec(message)?.[1]) > slowMs)
+    .map((entry) => showEntry(entry, { colors: false }));
 }
 
 /** How long a new order takes to be settled, for a customer who repeats what is not answered, ms. */
