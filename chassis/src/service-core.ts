@@ -12,6 +12,7 @@ import { chassisMigrations, type MigrationSource, migrate } from "./storage/migr
 import { lastRestoreTime } from "./storage/restores.ts";
 import { secretOf } from "./storage/secrets.ts";
 import { createUnitOfWork, type UnitOfWork } from "./storage/unit-of-work.ts";
+import { watchCommits } from "./storage/watch-commits.ts";
 
 /** What a service builds its own parts on. */
 export interface ServiceCore {
@@ -53,11 +54,13 @@ export async function openServiceCore(
   try {
     await migrate(database, [chassisMigrations, options.migrations]);
     failPoint("start.after-migration");
+    const metrics = options.metrics ?? createMetrics({ service: name, processMetrics: true });
+    watchCommits({ database, log, metrics });
     return {
       name,
       config,
       log,
-      metrics: options.metrics ?? createMetrics({ service: name, processMetrics: true }),
+      metrics,
       now,
       newId,
       database,

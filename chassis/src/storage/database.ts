@@ -2,7 +2,13 @@ import BetterSqlite3 from "better-sqlite3";
 import { failPoint } from "../fail-point.ts";
 import { isBusy } from "./database-errors.ts";
 import { type BetterSQLite3Database, drizzle } from "./drizzle.ts";
-import { createGroupCommit, type GroupCommitLimits, groupCommitLimits, type Synchronous } from "./group-commit.ts";
+import {
+  type CommitListener,
+  createGroupCommit,
+  type GroupCommitLimits,
+  groupCommitLimits,
+  type Synchronous,
+} from "./group-commit.ts";
 
 /** One SQLite file, opened once per process. Reads go through `orm` or `sqlite` directly, writes through `transact`. */
 export interface Database {
@@ -23,8 +29,8 @@ export interface Database {
    * the work was begun: a work never begins after that.
    */
   transact<T>(work: () => Synchronous<T>, options?: { readonly alone?: boolean }): Promise<T>;
-  /** Calls the listener after each successful COMMIT of `transact`. It must not throw. */
-  onCommit(listener: () => void): void;
+  /** Calls the listener after each successful COMMIT of `transact`, with its duration. It must not throw. */
+  onCommit(listener: CommitListener): void;
   /** Finishes the queue, moves the write-ahead log into the file, so that the file alone is a backup, and closes. */
   close(): Promise<void>;
 }

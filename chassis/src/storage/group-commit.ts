@@ -37,12 +37,15 @@ export const groupCommitLimits: GroupCommitLimits = {
   busyRetryDelayMs: 5,
 };
 
+/** Hears of a COMMIT that succeeded, and how long it took. */
+export type CommitListener = (commit: { readonly durationMs: number }) => void;
+
 /** The queue in front of the one connection that writes. */
 export interface GroupCommit {
   /** See {@link Database.transact}. */
   transact<T>(work: () => Synchronous<T>, options?: { readonly alone?: boolean }): Promise<T>;
   /** See {@link Database.onCommit}. */
-  onCommit(listener: () => void): void;
+  onCommit(listener: CommitListener): void;
   /** Refuses new work and resolves when the queue is empty. */
   drain(): Promise<void>;
 }
@@ -72,7 +75,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     release: sqlite.prepare("RELEASE work"),
     undo: sqlite.prepare("ROLLBACK TO work"),
   };
-  const listeners: (() => void)[] = [];
+  const listeners: CommitListener[] = [];
   const inOwnContext = AsyncLocalStorage.snapshot();
   const queue = createWorkQueue<Entry>();
   let scheduled = false;
@@ -142,7 +145,9 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
       // Some errors (disk full, out of memory) make SQLite roll back everything: nobody in this batch is committed.
       if (!sqlite.inTransaction || entry.alone) break;
     }
-    settle(outcomes, commit(outcomes));
+    const commitTime = performance.now();
+    const failure = commit(outcomes);
+    settle(outcomes, { failure, durationMs: performance.now() - commitTime });
   }
 
   function runInSavepoint(entry: Entry): Outcome {
@@ -194,7 +199,10 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     }
   }
 
-  function settle(outcomes: readonly Outcome[], failure: unknown): void {
+  function settle(
+    outcomes: readonly Outcome[],
+    { failure, durationMs }: { failure: unknown; durationMs: number },
+  ): void {
     for (const outcome of outcomes) {
       if ("error" in outcome) outcome.entry.reject(outcome.error);
       else if (failure === undefined) outcome.entry.resolve(outcome.value);
@@ -202,7 +210,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     }
     if (failure !== undefined) return;
     failPoint("transaction.before-listeners", () => namesOf(outcomes));
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener({ durationMs });
   }
 
   return {
@@ -228,7 +236,7 @@ export function createGroupCommit(sqlite: BetterSqlite3.Database, limits: GroupC
     },
     onCommit(listener) {
       const inContext = AsyncLocalStorage.snapshot();
-      listeners.push(() => inContext(listener));
+      listeners.push((commit) => inContext(listener, commit));
     },
     drain() {
       draining ??= new Promise<void>((resolve) => {
