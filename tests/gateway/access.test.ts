@@ -76,6 +76,7 @@ describe("access at the gateway", () => {
       "x-envoy-original-path": "/v1/nope",
       "x-envoy-retry-on": "5xx",
       "x-envoy-upstream-rq-timeout-ms": "1",
+      via: "1.1 somebody",
     };
     await fixture.http("GET", "/v1/products", { headers: spoofed });
     await fixture.grpc("/shop.product.v1.ProductService/ListProducts", spoofed);
@@ -83,6 +84,7 @@ describe("access at the gateway", () => {
     for (const { headers } of fixture.services.calls) {
       for (const name of Object.keys(spoofed)) {
         if (name === "x-envoy-original-path") assert.notEqual(headers[name], "/v1/nope");
+        else if (name === "via") assert.equal(headers[name], "2 gateway");
         else assert.equal(headers[name], undefined, name);
       }
     }

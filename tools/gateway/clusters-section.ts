@@ -10,8 +10,8 @@ const model = "user-svc";
 export function clustersSection(services: Services): Section {
   const others = Object.entries(services).filter(([name]) => name !== model);
   return others.flatMap(([name, { rpc, http }]) => [
-    ...cluster(name, { host: name, port: rpc, health: "*grpc_health", protocol: "*http2" }),
-    ...cluster(`${name}-http`, { host: name, port: http, health: "*http_health", protocol: "*http1" }),
+    ...cluster(name, { host: name, port: rpc, kind: "grpc", protocol: "*http2" }),
+    ...cluster(`${name}-http`, { host: name, port: http, kind: "http", protocol: "*http1" }),
   ]);
 }
 
@@ -20,7 +20,7 @@ export function keysSection(services: Services): Section {
   return ["- lb_endpoints:", ...Object.entries(services).map(([host, { http }]) => `    - ${endpoint(host, http)}`)];
 }
 
-function cluster(name: string, at: { host: string; port: number; health: string; protocol: string }): string[] {
+function cluster(name: string, at: { host: string; port: number; kind: "grpc" | "http"; protocol: string }): string[] {
   return [
     `- name: ${name}`,
     "  cluster_type: *dns",
@@ -29,8 +29,8 @@ function cluster(name: string, at: { host: string; port: number; health: string;
     "  lb_policy: *lb",
     "  common_lb_config: *no_panic",
     "  ignore_health_on_host_removal: true",
-    `  health_checks: ${at.health}`,
-    "  circuit_breakers: *breakers",
+    `  health_checks: *${at.kind}_health`,
+    `  circuit_breakers: *${at.kind}_breakers`,
     "  outlier_detection: *outliers",
     `  typed_extension_protocol_options: ${at.protocol}`,
     "  load_assignment:",

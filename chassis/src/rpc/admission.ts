@@ -43,8 +43,8 @@ const refusedName = "rpc_server_calls_refused_total";
 const underWayName = "rpc_server_calls_under_way";
 
 /** How long a turn of the event loop may take before it lets in no more calls, and how many it lets in whatever they take. */
-const turnMaxMs = 100;
-const turnCallsMin = 64;
+export const turnMaxMs = 100;
+export const turnCallsMin = 64;
 
 /**
  * Creates the admission of a service. Reads and writes have a limit each, which follows from how fast they end, `callsMax`

@@ -12,6 +12,7 @@ import { listen, trackSockets } from "../listen.ts";
 import { healthFiles } from "../standard-services.ts";
 import { addToServer } from "./bridge.ts";
 import { guardDoor } from "./door.ts";
+import { createStreamLimits } from "./stream-limits.ts";
 
 /** A gRPC server by grpc-js, with the official health and reflection services. See createGrpcServer. */
 export function createBridgeServer(options: GrpcServerOptions & { readonly limits: RpcLimits }): GrpcServer {
@@ -27,7 +28,7 @@ export function createBridgeServer(options: GrpcServerOptions & { readonly limit
   new ReflectionService(describe(options.contract)).addToServer(server);
   // The sockets are ours, so that a stop can cut them: grpc-js and HTTP/2 close one only when its peer has read everything.
   const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
-  guardDoor(server, { registrations, admission });
+  guardDoor(server, { registrations, admission, streamLimits: createStreamLimits(limits.concurrentStreamsMax) });
   const listener = createServer({ noDelay: true }, injectConnection);
   listener.maxConnections = limits.connectionsMax;
   const cutAll = trackSockets(listener);

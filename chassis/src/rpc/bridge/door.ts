@@ -11,17 +11,22 @@ import type { Admission } from "../admission.ts";
 import type { ServiceRegistration } from "../implement.ts";
 import { methodPath } from "../policy.ts";
 import { statusOfError } from "./status.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 
 /**
  * Answers single calls that the admission would not let in, before grpc-js makes anything of them: that saves half of what a
  * refusal costs. What passes has no place yet; it asks for one once its message is there, so that nobody holds a place by
- * being slow to send it. To be called after a connection injector was made of the server. Throws when grpc-js has changed.
+ * being slow to send it, and is counted for what gateways may have under way. To be called after a connection injector was made of the server. Throws when grpc-js has changed.
  */
 export function guardDoor(
   server: Server,
-  options: { readonly registrations: readonly ServiceRegistration[]; readonly admission: Admission },
+  options: {
+    readonly registrations: readonly ServiceRegistration[];
+    readonly admission: Admission;
+    readonly streamLimits: StreamLimits;
+  },
 ): void {
-  const { registrations, admission } = options;
+  const { registrations, admission, streamLimits } = options;
   const methods = new Map<string | undefined, DescMethod>();
   for (const method of registrations.flatMap(({ service }) => service.methods)) {
     if (method.methodKind === "unary") methods.set(`/${methodPath(method)}`, method);
@@ -34,8 +39,10 @@ export function guardDoor(
   http2Server.removeListener("stream", serve as () => void);
   http2Server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
     const method = methods.get(headers[":path"]);
-    if (method === undefined || !admission.refuses(method)) serve.call(http2Server, stream, headers, ...rest);
-    else void refuse(stream, admission, answer);
+    const isRefused = method !== undefined && admission.refuses(method);
+    if (method !== undefined) streamLimits.count(stream, headers, !isRefused);
+    if (isRefused) void refuse(stream, admission, answer);
+    else serve.call(http2Server, stream, headers, ...rest);
   });
 }
 
