@@ -95,11 +95,11 @@ export const chassisMutants: readonly Mutant[] = [
     edits: [
       {
         path: "chassis/src/storage/group-commit.ts",
-        from: "    settle(outcomes, commit(outcomes));\n",
+        from: "    const failure = commit(outcomes);\n",
         to: `    setTimeout(() => {
       if (sqlite.inTransaction) commit([]);
     }, 30);
-    settle(outcomes, undefined);
+    const failure = undefined;
 `,
       },
       {
