@@ -1,5 +1,8 @@
 import prom from "prom-client";
 
+/** Bounds of a histogram of what takes milliseconds, and seconds when it goes wrong. */
+export const durationBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** The metrics of one service. Parts register theirs in `registry`, so that two services can live in one process. */
 export interface Metrics {
   readonly registry: prom.Registry;

@@ -1,9 +1,8 @@
 import prom from "prom-client";
 import type { Logger } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import { durationBucketsSeconds, type Metrics } from "../metrics.ts";
 import type { Database } from "./database.ts";
 
-const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A service does nothing else while it commits: callers notice this much. */
 const slowMs = 1_000;
 
@@ -16,7 +15,7 @@ export function watchCommits(options: {
   const durations = new prom.Histogram({
     name: "database_commit_duration_seconds",
     help: "Time that COMMIT took, with the wait for the disk.",
-    buckets: bucketsSeconds,
+    buckets: durationBucketsSeconds,
     registers: [options.metrics.registry],
   });
   options.database.onCommit(({ durationMs }) => {

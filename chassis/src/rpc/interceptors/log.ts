@@ -2,14 +2,13 @@ import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import prom from "prom-client";
 import { failPoint } from "../../fail-point.ts";
 import type { Logger } from "../../log.ts";
-import type { Metrics } from "../../metrics.ts";
+import { durationBucketsSeconds, type Metrics } from "../../metrics.ts";
 import { callerName, callerOf } from "../caller.ts";
 import { errorInfoOf } from "../error-details.ts";
 import { methodPath } from "../policy.ts";
 import { wrapStream } from "./response-stream.ts";
 
 const metricName = "rpc_server_duration_seconds";
-const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
  * Writes one line and takes one duration for every call, streams included, when it has ended: method, code, duration,
@@ -59,7 +58,7 @@ function durationHistogram(metrics: Metrics): prom.Histogram<"method" | "code"> 
     name: metricName,
     help: "Time that calls took, by method and code.",
     labelNames: ["method", "code"],
-    buckets: bucketsSeconds,
+    buckets: durationBucketsSeconds,
     registers: [metrics.registry],
   });
 }
