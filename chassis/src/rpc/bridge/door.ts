@@ -16,7 +16,8 @@ import type { StreamLimits } from "./stream-limits.ts";
 /**
  * Answers single calls that the admission would not let in, before grpc-js makes anything of them: that saves half of what a
  * refusal costs. What passes has no place yet; it asks for one once its message is there, so that nobody holds a place by
- * being slow to send it, and is counted for what gateways may have under way. To be called after a connection injector was made of the server. Throws when grpc-js has changed.
+ * being slow to send it. The stream limits are told of every call. To be called after a connection injector was made of the
+ * server. Throws when grpc-js has changed.
  */
 export function guardDoor(
   server: Server,
