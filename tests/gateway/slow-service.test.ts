@@ -13,12 +13,14 @@ const [usual, few] = [100, 2];
 /** As many as the gateway has to a service. */
 const connectionsMax = 6;
 const callsAtOnce = 60;
-const answerMs = 30;
+/** After so long whatever is let through has come. */
+const settleMs = 200;
 
 describe("a service that lets the gateway have fewer calls under way", () => {
   let service: Http2Server;
   let gateway: Gateway;
   let sessions: Set<ServerHttp2Session>;
+  let answering: PromiseWithResolvers<void>;
   let [underWay, mostUnderWay] = [0, 0];
 
   const answer = (stream: ServerHttp2Stream, message: Buffer) => {
@@ -28,6 +30,8 @@ describe("a service that lets the gateway have fewer calls under way", () => {
   };
   before(async () => {
     sessions = new Set();
+    answering = Promise.withResolvers();
+    answering.resolve();
     service = createServer({ settings: { maxConcurrentStreams: usual } });
     service.on("session", (session) => {
       sessions.add(session);
@@ -38,7 +42,7 @@ describe("a service that lets the gateway have fewer calls under way", () => {
       if (headers[":path"] === healthCheck) return answer(stream, serving);
       underWay += 1;
       mostUnderWay = Math.max(mostUnderWay, underWay);
-      await delay(answerMs);
+      await answering.promise;
       underWay -= 1;
       if (!stream.destroyed) answer(stream, nothing);
     });
@@ -63,18 +67,25 @@ describe("a service that lets the gateway have fewer calls under way", () => {
       new Promise<void>((resolve) => session.settings({ maxConcurrentStreams }, () => resolve()));
     await Promise.all([...sessions].map(heard));
   };
-  const mostOf = async (count: number) => {
+  /** Calls that are all answered once `isEnough` of them are under way, and how many those were at most. */
+  const mostOf = async (isEnough: () => boolean) => {
     mostUnderWay = 0;
-    const statuses = await Promise.all(Array.from({ length: count }, get));
-    assert.deepEqual([...new Set(statuses)], [200]);
+    answering = Promise.withResolvers();
+    const calls = Array.from({ length: callsAtOnce }, get);
+    await eventually("calls are under way", async () => isEnough());
+    await delay(settleMs);
+    answering.resolve();
+    assert.deepEqual([...new Set(await Promise.all(calls))], [200]);
     return mostUnderWay;
   };
+  const areAllUnderWay = () => underWay === callsAtOnce;
 
   it("gets no more of them, and the others wait in the gateway and are answered", async () => {
-    assert.ok((await mostOf(callsAtOnce)) > connectionsMax * few, "as many as come, at first");
+    assert.equal(await mostOf(areAllUnderWay), callsAtOnce);
     await allow(few);
-    assert.ok((await mostOf(callsAtOnce)) <= connectionsMax * few, `${mostUnderWay} at once`);
+    const most = await mostOf(() => underWay >= few);
+    assert.ok(most <= connectionsMax * few, `${most} at once`);
     await allow(usual);
-    assert.ok((await mostOf(callsAtOnce)) > connectionsMax * few, "as many as come, afterwards");
+    assert.equal(await mostOf(areAllUnderWay), callsAtOnce);
   });
 });
