@@ -76,7 +76,7 @@ describe("a shop that is asked for more than it can do", function () {
   let system: NativeSystem;
   let product: string;
   let processors: Processors | undefined;
-  let speedUp: (() => void) | undefined;
+  let speedUp: (() => Promise<void>) | undefined;
 
   before(async () => {
     processors = await shareProcessors();
@@ -91,8 +91,8 @@ describe("a shop that is asked for more than it can do", function () {
     await processors?.giveBack();
   });
 
-  afterEach(() => {
-    speedUp?.();
+  afterEach(async () => {
+    await speedUp?.();
     speedUp = undefined;
   });
 
@@ -101,8 +101,8 @@ describe("a shop that is asked for more than it can do", function () {
       const { services } = system.stack.ports;
       const port = services[method === "CreateOrder" ? "order-svc" : "product-svc"].rpc;
       const url = where === "service" ? `http://127.0.0.1:${port}` : system.gateway;
-      await processors?.moveGateway(system, where.startsWith("gateway") && where !== "gateway among the services");
-      if (where === "gateway of a slow service") speedUp = processors?.slowDown();
+      await processors?.moveGateway(system, where !== "gateway among the services");
+      if (where === "gateway of a slow service") speedUp = await processors?.slowDown(system, "product-svc");
       // An access token would not last for all cases.
       const { token = "" } = await newCustomer(system.gateway);
       const connections = where === "service" ? serviceConnections : gatewayConnections;

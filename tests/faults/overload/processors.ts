@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
+import type { ServiceName } from "../../../tools/stack/stack-config.ts";
 import type { NativeSystem } from "../../e2e/native-system.ts";
 
 /** The unit of times in proc(5), USER_HZ: 100 a second on every Linux that Node runs on. */
@@ -15,8 +16,8 @@ export interface Processors {
   moveGateway(system: NativeSystem, isApart: boolean): Promise<void>;
   /** What share of the shop's processors the gateway takes from now on until that is asked: none while it is apart. */
   watchGateway(system: NativeSystem): () => number;
-  /** Leaves the shop an eighth of its first processor until that is called. */
-  slowDown(): () => void;
+  /** Leaves a service an eighth of the first processor until that is called. */
+  slowDown(system: NativeSystem, service: ServiceName): Promise<() => Promise<void>>;
   giveBack(): Promise<void>;
 }
 
@@ -33,21 +34,23 @@ export async function shareProcessors(): Promise<Processors | undefined> {
     callers,
     async moveGateway(system, isApart) {
       isGatewayApart = isApart;
-      await keepTo(isApart ? callers : shop, gatewayOf(system));
+      await keepTo(isApart ? callers : shop, pidOf(system, "envoy"));
     },
     watchGateway(system) {
-      const [startTime, usedMs] = [performance.now(), processorTimeMs(gatewayOf(system))];
+      const [startTime, usedMs] = [performance.now(), processorTimeMs(pidOf(system, "envoy"))];
       return () => {
         const shopTimeMs = (performance.now() - startTime) * (count - 1);
-        return isGatewayApart ? 0 : (processorTimeMs(gatewayOf(system)) - usedMs) / shopTimeMs;
+        return isGatewayApart ? 0 : (processorTimeMs(pidOf(system, "envoy")) - usedMs) / shopTimeMs;
       };
     },
-    slowDown() {
+    async slowDown(system, service) {
+      await keepTo("0", pidOf(system, service));
       // Each in a session of its own, as every service is: Linux shares a processor between sessions.
       const start = () => spawn("taskset", ["-c", "0", process.execPath, "-e", loop], { detached: true });
       const rivals = Array.from({ length: 7 }, start);
-      return () => {
+      return async () => {
         for (const rival of rivals) rival.kill("SIGKILL");
+        await keepTo(shop, pidOf(system, service));
       };
     },
     async giveBack() {
@@ -61,8 +64,8 @@ async function keepTo(processors: string, pid: number | undefined): Promise<void
   await promisify(execFile)("taskset", ["-acp", processors, String(pid)]);
 }
 
-function gatewayOf(system: NativeSystem): number | undefined {
-  return system.stack.status().find(({ name }) => name === "envoy")?.pid;
+function pidOf(system: NativeSystem, part: ServiceName | "envoy"): number | undefined {
+  return system.stack.status().find(({ name }) => name === part)?.pid;
 }
 
 /** What a process has used so far. Fields 14 and 15 of proc(5) stat, counted after the name, which may have spaces. */
